@@ -1,0 +1,1 @@
+"""What is known, and when: catalogue, sources, datasets, store, signals, panel."""
