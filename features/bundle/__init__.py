@@ -1,0 +1,1 @@
+"""The data that ships inside oresight; ATTRIBUTION.md says whose they are."""
