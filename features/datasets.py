@@ -1,0 +1,182 @@
+"""The typed tables: one pandera schema, one key and one sentence each.
+
+Every row says who published it (`source`) and from when it could be known
+(`available_at`). A revision is another row with the same key and a later
+`available_at`; a withdrawal is such a row with `is_retracted`. Units are in the
+column names; moments are `datetime64[us, UTC]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import pandas as pd
+import pandera.pandas as pa
+
+from features.errors import BadInput
+
+__all__ = ["DATASETS", "MOMENT", "Dataset", "check", "dataset", "empty"]
+
+MOMENT = "datetime64[us, UTC]"
+ISO3 = pa.Check.str_matches(r"^[A-Z]{3}$")
+NOT_NEGATIVE = pa.Check.ge(0)
+EVENT_DIRECTIONS = ("tightening", "easing", "neutral")
+
+COMMON = {
+    "available_at": pa.Column(MOMENT),
+    "source": pa.Column(str),
+    "is_retracted": pa.Column(bool),
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One typed table: its key columns, its schema and what a row says."""
+
+    name: str
+    sentence: str
+    key: tuple[str, ...]
+    schema: pa.DataFrameSchema
+
+    @property
+    def columns(self) -> list[str]:
+        """The column names in their fixed order."""
+        return list(self.schema.columns)
+
+
+def _dataset(name: str, sentence: str, key: tuple[str, ...], columns: dict[str, pa.Column]) -> Dataset:
+    schema = pa.DataFrameSchema(
+        {**columns, **COMMON}, strict=True, ordered=True, unique=[*key, "available_at"], name=name
+    )
+    return Dataset(name, sentence, key, schema)
+
+
+def _event_columns() -> dict[str, pa.Column]:
+    return {
+        "event_id": pa.Column(str),
+        "mineral": pa.Column(str),
+        "supplier": pa.Column(str, ISO3),
+        "kind": pa.Column(str),
+        "direction": pa.Column(str, pa.Check.isin(EVENT_DIRECTIONS)),
+        "severity": pa.Column("int8", pa.Check.between(1, 3)),
+        "effective_at": pa.Column(MOMENT, nullable=True),
+        "ended_at": pa.Column(MOMENT, nullable=True),
+        "title": pa.Column(str),
+        "confidence": pa.Column(str, pa.Check.isin(("high", "medium", "low"))),
+    }
+
+
+_ALL = (
+    _dataset(
+        "trade",
+        "What one country exported to another of one HS6 product in one year.",
+        ("year", "hs_code", "supplier", "importer"),
+        {
+            "year": pa.Column("int16", pa.Check.between(1962, 2100)),
+            "hs_code": pa.Column(str, pa.Check.str_matches(r"^\d{6}$")),
+            "supplier": pa.Column(str, ISO3),
+            "importer": pa.Column(str, ISO3),
+            "value_usd": pa.Column("float64", NOT_NEGATIVE),
+            "quantity_tonnes": pa.Column("float64", NOT_NEGATIVE),
+            "is_imputed": pa.Column(bool),
+        },
+    ),
+    _dataset(
+        "production",
+        "What one country mined or refined of one mineral in one year.",
+        ("year", "mineral", "supplier"),
+        {
+            "year": pa.Column("int16", pa.Check.between(1900, 2100)),
+            "mineral": pa.Column(str),
+            "supplier": pa.Column(str, ISO3),
+            "quantity_tonnes": pa.Column("float64", NOT_NEGATIVE),
+            "is_estimated": pa.Column(bool),
+        },
+    ),
+    _dataset(
+        "governance",
+        "One governance indicator of one country in one year, in standard normal units.",
+        ("year", "indicator", "supplier"),
+        {
+            "year": pa.Column("int16", pa.Check.between(1990, 2100)),
+            "indicator": pa.Column(str),
+            "supplier": pa.Column(str, ISO3),
+            "estimate": pa.Column("float64", pa.Check.between(-5, 5)),
+        },
+    ),
+    _dataset(
+        "measures",
+        "One policy act of a supplier that touches one mineral, as known at one moment.",
+        ("event_id", "mineral"),
+        _event_columns(),
+    ),
+    _dataset(
+        "incidents",
+        "One thing that happened to a supplier's output of one mineral, as known at one moment.",
+        ("event_id", "mineral"),
+        _event_columns(),
+    ),
+    _dataset(
+        "coverage",
+        "From when until when a compiled table of events claims to be complete.",
+        ("dataset", "bound"),
+        {
+            "dataset": pa.Column(str),
+            "bound": pa.Column(str, pa.Check.isin(("from", "until"))),
+            "bound_at": pa.Column(MOMENT),
+        },
+    ),
+)
+
+DATASETS: Mapping[str, Dataset] = MappingProxyType({entry.name: entry for entry in _ALL})
+
+
+def dataset(name: str) -> Dataset:
+    """Give the dataset called `name`.
+
+    Raises:
+        BadInput: there is none of that name; the message lists those there are.
+    """
+    if name not in DATASETS:
+        known = ", ".join(DATASETS)
+        raise BadInput(where=f"dataset {name!r}", expected=f"one of {known}", found=name, remedy="Check the name.")
+    return DATASETS[name]
+
+
+def check(name: str, rows: pd.DataFrame, *, where: str) -> pd.DataFrame:
+    """Hold `rows` against the schema of dataset `name` and return them in its column order.
+
+    Args:
+        where: the file or step the rows come from, for the message.
+
+    Raises:
+        BadInput: a column or value breaks the schema; the first offending row and field are named.
+    """
+    spec = dataset(name)
+    extra, missing = set(rows.columns) - set(spec.columns), set(spec.columns) - set(rows.columns)
+    if extra or missing:
+        raise BadInput(
+            where=where,
+            expected=f"the columns of {name}: {', '.join(spec.columns)}",
+            found=f"missing {sorted(missing)}, extra {sorted(extra)}",
+            remedy="Correct the header.",
+        )
+    try:
+        return spec.schema.validate(rows[spec.columns].reset_index(drop=True), lazy=True)
+    except pa.errors.SchemaErrors as problem:
+        first = problem.failure_cases.iloc[0]
+        row = "all rows" if pd.isna(first["index"]) else f"row {int(first['index']) + 1}"
+        raise BadInput(
+            where=f"{where}, {row}, field {first['column']}",
+            expected=str(first["check"]),
+            found=repr(first["failure_case"]),
+            remedy=f"Correct it; {len(problem.failure_cases)} value(s) break the schema of {name}.",
+        ) from None
+
+
+def empty(name: str) -> pd.DataFrame:
+    """Give dataset `name` with no rows and the right types."""
+    columns = dataset(name).schema.columns
+    return pd.DataFrame({column: pd.Series(dtype=str(spec.dtype)) for column, spec in columns.items()})

@@ -1,0 +1,1 @@
+"""Feature families: each turns datasets into step functions of knowledge time."""

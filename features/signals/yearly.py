@@ -1,0 +1,36 @@
+"""Shared by the signals on yearly tables: what was known at each moment at which something became known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+__all__ = ["steps_of_yearly"]
+
+
+def steps_of_yearly(
+    table: pd.DataFrame,
+    key: Sequence[str],
+    describe: Callable[[pd.DataFrame], pd.DataFrame],
+) -> pd.DataFrame:
+    """Apply `describe` to the newest version of each fact at every distinct `available_at` of `table`.
+
+    Args:
+        table: every version of a dataset, with `available_at` and `is_retracted`.
+        key: the columns that name one fact.
+        describe: what is known -> one row per unit; it is never told the moment.
+
+    Returns:
+        The rows of `describe` with their `available_at`, in order of it; empty when `table` is.
+    """
+    frames = []
+    for moment in sorted(table["available_at"].unique()):
+        known = table[table["available_at"] <= moment].sort_values("available_at", kind="stable")
+        newest = known.drop_duplicates(list(key), keep="last")
+        newest = newest[~newest["is_retracted"]]
+        if len(newest):
+            frames.append(describe(newest).assign(available_at=moment))
+    if not frames:
+        return pd.DataFrame()
+    return pd.concat(frames, ignore_index=True).astype({"available_at": "datetime64[us, UTC]"})

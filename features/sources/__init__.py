@@ -1,0 +1,1 @@
+"""One module per upstream: where it lives, its licence and lag, and how its payload is read."""

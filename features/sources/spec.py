@@ -1,0 +1,130 @@
+"""What every source declares and returns, and the readers that turn bytes into a raw table.
+
+A source module holds `SPEC`, `parse(path) -> raw` (a table whose `row` column is
+the row in the file, header not counted) and `harmonise(raw, ...) -> Harvest`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.errors import BadInput
+from features.knowledge_time import Lag
+
+__all__ = ["Harvest", "SourceSpec", "moment_of_years", "read_table", "reject", "rejections"]
+
+REJECTED_COLUMNS = ["file", "row", "field", "value", "reason"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """Where a source lives, what it may be used for, and when its facts are out."""
+
+    name: str
+    title: str
+    publisher: str
+    address: str
+    licence: str
+    citation: str
+    cadence: str
+    lag: Lag | None
+    lag_rule: str
+    fills: tuple[str, ...]
+    takes: str
+    is_embedded: bool = False
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """What one payload gave: rows per dataset, rejected rows, and counts for the screen."""
+
+    tables: Mapping[str, pd.DataFrame]
+    rejected: pd.DataFrame
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def rejections(rows: list[pd.DataFrame]) -> pd.DataFrame:
+    """Join tables of rejected rows; the columns are the same when there are none."""
+    rows = [part for part in rows if not part.empty]
+    if not rows:
+        return pd.DataFrame({column: pd.Series(dtype="str") for column in REJECTED_COLUMNS}).astype({"row": "int64"})
+    return pd.concat(rows, ignore_index=True)[REJECTED_COLUMNS]
+
+
+def reject(raw: pd.DataFrame, bad: pd.Series, *, file: str, column: str, reason: str) -> pd.DataFrame:
+    """Describe the rows of `raw` where `bad` is true as rejected, with their value in `column`."""
+    hit = raw[bad]
+    return pd.DataFrame(
+        {
+            "file": file,
+            "row": hit["row"].astype("int64"),
+            "field": column,
+            "value": hit[column].astype("str"),
+            "reason": reason,
+        }
+    )
+
+
+def read_table(path: Path, columns: list[tuple[str, ...]], *, encoding: str = "utf-8") -> pd.DataFrame:
+    """Read a CSV, a zip of CSVs or a Parquet file whose columns are exactly one of `columns`.
+
+    Returns:
+        The table with a `row` column: 1 is the first row after the header. CSV cells stay text.
+
+    Raises:
+        BadInput: the file is missing, empty, broken, or has another header.
+    """
+    if not path.exists():
+        raise BadInput(where=str(path), expected="a file", found="nothing", remedy="Check the path.")
+    if path.stat().st_size == 0:
+        raise BadInput(where=str(path), expected="a payload", found="an empty file", remedy="Download it again.")
+    try:
+        if path.suffix == ".parquet":
+            table = pq.read_table(path).to_pandas()
+        elif path.suffix == ".zip":
+            table = _read_zip(path, encoding)
+        else:
+            table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding=encoding)
+    except (pa.ArrowException, OSError, zipfile.BadZipFile, UnicodeDecodeError, pd.errors.ParserError) as problem:
+        raise BadInput(
+            where=str(path),
+            expected=f"a readable {path.suffix or 'CSV'} file",
+            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
+            remedy="The file is damaged or cut off; download it again.",
+        ) from None
+    except pd.errors.EmptyDataError:
+        raise BadInput(where=str(path), expected="a header", found="none", remedy="Download it again.") from None
+    if not any(set(table.columns) == set(wanted) for wanted in columns):
+        wanted = " or ".join(",".join(names) for names in columns)
+        raise BadInput(
+            where=f"{path}, header", expected=wanted, found=",".join(table.columns), remedy="Is this the right source?"
+        )
+    if table.empty:
+        raise BadInput(where=str(path), expected="rows", found="a header only", remedy="Download it again.")
+    return table.assign(row=range(1, len(table) + 1))
+
+
+def _read_zip(path: Path, encoding: str) -> pd.DataFrame:
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(name for name in archive.namelist() if name.lower().endswith(".csv"))
+        frames = []
+        for name in names:
+            with archive.open(name) as member:
+                frames.append(pd.read_csv(member, dtype="str", keep_default_na=False, encoding=encoding))
+    if not frames:
+        raise BadInput(where=str(path), expected="CSV files inside", found="none", remedy="Is this the right file?")
+    return pd.concat(frames, ignore_index=True)
+
+
+def moment_of_years(years: pd.Series, lag: Lag) -> pd.Series:
+    """Give each year's `available_at` under `lag`, as `datetime64[us, UTC]`."""
+    table: dict[int, dt.datetime] = {int(year): lag.available_at(int(year)) for year in years.unique()}
+    return years.map(table).astype("datetime64[us, UTC]")

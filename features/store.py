@@ -1,0 +1,165 @@
+"""The append-only store: Parquet batches on disk, read through DuckDB, as of a date only.
+
+There is no way to read without `as_of`: `read` gives the newest version of each
+fact known on that date, `history` every version known by then. A batch is written
+aside and renamed into place, so a killed append leaves nothing behind that is read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from features import datasets
+from features.errors import BadInput
+
+__all__ = ["Store", "connect"]
+
+
+def connect(memory_limit: str = "4GB", threads: int = 2, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB with our limits instead of those it guesses from the machine."""
+    settings: dict[str, str | int] = {"memory_limit": memory_limit, "threads": threads}
+    if spill is not None:
+        settings |= {"temp_directory": str(spill), "max_temp_directory_size": "8GB"}
+    return duckdb.connect(":memory:", config=settings)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The datasets below one folder."""
+
+    folder: Path
+    memory_limit: str = "4GB"
+    threads: int = 2
+
+    def batches(self, name: str) -> list[Path]:
+        """List the batch files of dataset `name`, oldest first."""
+        return sorted((self.folder / datasets.dataset(name).name).glob("*.parquet"))
+
+    def is_empty(self) -> bool:
+        """Tell whether no dataset has any rows yet."""
+        return not any(self.batches(name) for name in datasets.DATASETS)
+
+    def append(self, name: str, rows: pd.DataFrame, *, where: str) -> int:
+        """Add new facts and new versions of known facts; skip rows that say nothing new.
+
+        Args:
+            rows: shape of dataset `name`; checked against its schema.
+            where: the file or step the rows come from, for messages.
+
+        Returns:
+            How many rows were added.
+
+        Raises:
+            BadInput: the rows break the schema, or contradict a stored row with the same key and the
+                same `available_at` (a revision must be known later than what it revises).
+        """
+        rows = datasets.check(name, rows, where=where)
+        fresh = self._only_news(name, rows, where=where)
+        if fresh.empty:
+            return 0
+        target = self.folder / name
+        target.mkdir(parents=True, exist_ok=True)
+        number = len(self.batches(name))
+        digest = hashlib.sha256(pd.util.hash_pandas_object(fresh, index=False).to_numpy().tobytes()).hexdigest()
+        path = target / f"{number:06d}-{digest[:12]}.parquet"
+        aside = path.with_suffix(f".{os.getpid()}.part")
+        fresh.to_parquet(aside, index=False, compression="zstd")
+        aside.replace(path)
+        return len(fresh)
+
+    def read(self, name: str, *, as_of: dt.datetime) -> pd.DataFrame:
+        """Give the newest version of each fact known at `as_of`, without withdrawn ones, sorted by key."""
+        key = ", ".join(datasets.dataset(name).key)
+        newest = (
+            f"SELECT * FROM ({self._known(name)}) QUALIFY row_number() OVER "
+            f"(PARTITION BY {key} ORDER BY available_at DESC) = 1"
+        )
+        return self._query(name, f"SELECT * FROM ({newest}) WHERE NOT is_retracted ORDER BY {key}", as_of)
+
+    def history(self, name: str, *, as_of: dt.datetime) -> pd.DataFrame:
+        """Give every version of each fact known by `as_of`, sorted by key and `available_at`."""
+        key = ", ".join(datasets.dataset(name).key)
+        return self._query(name, f"{self._known(name)} ORDER BY {key}, available_at", as_of)
+
+    def histories(self, names: Iterable[str], *, as_of: dt.datetime) -> dict[str, pd.DataFrame]:
+        """Give `history` of several datasets by name."""
+        return {name: self.history(name, as_of=as_of) for name in names}
+
+    def digest(self, *, as_of: dt.datetime) -> str:
+        """Give a digest of everything known at `as_of`; later rows and batch borders don't change it."""
+        parts = []
+        for name, spec in datasets.DATASETS.items():
+            if not self.batches(name):
+                continue
+            # Moments as integers: text would depend on the machine's time zone.
+            moments = {c for c, field in spec.schema.columns.items() if str(field.dtype).startswith("datetime64")}
+            cells = [f"epoch_us({c})" if c in moments else c for c in spec.columns]
+            row = "concat_ws('|', " + ", ".join(f"COALESCE({cell}::VARCHAR, '')" for cell in cells) + ")"
+            sql = f"SELECT count(*), bit_xor(md5_number({row}))::VARCHAR FROM ({self._known(name)})"
+            with connect(self.memory_limit, self.threads) as db:
+                answer = db.execute(sql, {"as_of": as_of}).fetchone()
+            if answer and answer[0]:
+                parts.append(f"{name}:{answer[0]}:{answer[1]}")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def newest(self, name: str, *, as_of: dt.datetime) -> dt.datetime | None:
+        """Give the latest `available_at` in dataset `name` that is not after `as_of`, None when there is none."""
+        if not self.batches(name):
+            return None
+        sql = f"SELECT max(available_at) FROM ({self._known(name)})"
+        with connect(self.memory_limit, self.threads) as db:
+            answer = db.execute(sql, {"as_of": as_of}).fetchone()
+        return answer[0] if answer else None
+
+    def _known(self, name: str) -> str:
+        files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in self.batches(name))
+        return f"SELECT * FROM read_parquet([{files}]) WHERE available_at <= $as_of"
+
+    def _query(self, name: str, sql: str, as_of: dt.datetime) -> pd.DataFrame:
+        if as_of.tzinfo is None:
+            raise BadInput(
+                where=f"reading {name}", expected="an aware moment", found=str(as_of), remedy="Give it in UTC."
+            )
+        spec = datasets.dataset(name)
+        if not self.batches(name):
+            return datasets.empty(name)
+        with connect(self.memory_limit, self.threads) as db:
+            rows = db.execute(sql, {"as_of": as_of}).df()
+        dtypes = {column: str(field.dtype) for column, field in spec.schema.columns.items()}
+        return rows.astype(dtypes)[spec.columns]
+
+    def _only_news(self, name: str, rows: pd.DataFrame, *, where: str) -> pd.DataFrame:
+        if not self.batches(name) or rows.empty:
+            return rows
+        spec = datasets.dataset(name)
+        content = [c for c in spec.columns if c not in (*spec.key, "available_at", "source")]
+        stored = self.history(name, as_of=dt.datetime.max.replace(tzinfo=dt.UTC, microsecond=0))
+        both = rows.merge(stored, on=list(spec.key), how="left", suffixes=("", "_stored"), indicator=True)
+        same = both["_merge"].eq("both")
+        for column in content:
+            left, right = both[column], both[f"{column}_stored"]
+            same &= (left == right) | (left.isna() & right.isna())
+        clash = both["_merge"].eq("both") & ~same & both["available_at"].eq(both["available_at_stored"])
+        if clash.any():
+            first = both[clash].iloc[0]
+            raise BadInput(
+                where=f"{where}, {name} {dict(first[list(spec.key)])}",
+                expected="a revision to be known later than the figure it revises",
+                found=f"another figure for the same moment {first['available_at'].date()}",
+                remedy="Give the release date of this file with --released YYYY-MM-DD.",
+            )
+        # A row is news unless the newest stored version at or before its moment already says the same.
+        both = both.assign(same=same)
+        prior = both[both["_merge"].eq("both") & (both["available_at_stored"] <= both["available_at"])]
+        newest = prior.sort_values("available_at_stored").groupby([*spec.key, "available_at"], sort=False).tail(1)
+        old = newest[newest["same"]][[*spec.key, "available_at"]]
+        marked = rows.merge(old, on=[*spec.key, "available_at"], how="left", indicator="_known")
+        return rows[marked["_known"].eq("left_only").to_numpy()].reset_index(drop=True)
