@@ -1,0 +1,1 @@
+"""What is learned from the panel: targets, baselines, boosting, calibration, explanations."""

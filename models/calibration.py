@@ -1,0 +1,88 @@
+"""Probabilities and intervals from raw scores, learned on rows the model was not fitted on.
+
+The probability is a logistic curve on the raw score (Platt 1999), so it keeps the
+ranking. The interval is the Venn-Abers pair p0, p1 (Vovk and Petej 2014, library
+`venn-abers`), widened to hold the probability and, in log-odds, with the age of the
+trade data beyond what is usual.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from venn_abers import VennAbers
+
+__all__ = ["WIDENING_PER_STALE_YEAR", "Calibrator"]
+
+WIDENING_PER_STALE_YEAR = 0.35
+FLOOR = 1e-4
+
+
+def _logit(probability: np.ndarray) -> np.ndarray:
+    clipped = np.clip(probability, FLOOR, 1 - FLOOR)
+    return np.log(clipped / (1 - clipped))
+
+
+def _expit(log_odds: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-log_odds))
+
+
+@dataclass
+class Calibrator:
+    """A logistic curve and the calibration scores the interval is read from."""
+
+    slope: float
+    intercept: float
+    scores: np.ndarray
+    labels: np.ndarray
+
+    @classmethod
+    def fit(cls, raw: np.ndarray, label: np.ndarray) -> Calibrator:
+        """Learn from out-of-time raw scores (n,) and their outcomes (n,)."""
+        curve = LogisticRegression(C=1e6).fit(raw.reshape(-1, 1), label)
+        return cls(float(curve.coef_[0, 0]), float(curve.intercept_[0]), raw.astype("float64"), label.astype("int64"))
+
+    def probability(self, raw: np.ndarray) -> np.ndarray:
+        """Give the calibrated probability, increasing in the raw score."""
+        return _expit(self.slope * raw + self.intercept)
+
+    def interval(self, raw: np.ndarray, stale_years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Give (p_low, p_high), each (n,), holding the probability; wider by 0.35 log-odds per stale year."""
+        probability = self.probability(raw)
+        machine = VennAbers()
+        with warnings.catch_warnings():
+            # The library takes minima over empty slices at the ends of the score range.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            machine.fit(_two_columns(_expit(self.scores)), self.labels)
+            _, pair = machine.predict_proba(_two_columns(_expit(raw)))
+        low, high = np.minimum(pair.min(axis=1), probability), np.maximum(pair.max(axis=1), probability)
+        extra = WIDENING_PER_STALE_YEAR * np.maximum(stale_years, 0.0)
+        is_stale = extra > 0
+        low = np.where(is_stale, np.minimum(low, _expit(_logit(low) - extra)), low)
+        high = np.where(is_stale, np.maximum(high, _expit(_logit(high) + extra)), high)
+        return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
+
+    def to_json(self) -> str:
+        """Give everything as JSON; `from_json` gives the same numbers back."""
+        return json.dumps(
+            {
+                "slope": self.slope,
+                "intercept": self.intercept,
+                "scores": self.scores.tolist(),
+                "labels": self.labels.tolist(),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Calibrator:
+        """Rebuild from what `to_json` gave."""
+        data = json.loads(text)
+        return cls(data["slope"], data["intercept"], np.array(data["scores"], float), np.array(data["labels"], int))
+
+
+def _two_columns(probability: np.ndarray) -> np.ndarray:
+    return np.column_stack([1 - probability, probability])
