@@ -57,9 +57,7 @@ def source(name: str) -> ModuleType:
     return importlib.import_module(f"features.sources.{name}")
 
 
-def ingest(
-    store: Store, name: str, path: Path, *, now: dt.datetime, released: dt.datetime | None = None
-) -> Receipt:
+def ingest(store: Store, name: str, path: Path, *, now: dt.datetime, released: dt.datetime | None = None) -> Receipt:
     """Read one payload of source `name` into the store.
 
     Args:

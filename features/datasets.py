@@ -21,7 +21,7 @@ __all__ = ["DATASETS", "MOMENT", "Dataset", "check", "dataset", "empty"]
 
 MOMENT = "datetime64[us, UTC]"
 ISO3 = pa.Check.str_matches(r"^[A-Z]{3}$")
-NOT_NEGATIVE = pa.Check.ge(0)
+FINITE_NOT_NEGATIVE = pa.Check.in_range(0, float("inf"), include_max=False)
 EVENT_DIRECTIONS = ("tightening", "easing", "neutral")
 
 COMMON = {
@@ -78,8 +78,8 @@ _ALL = (
             "hs_code": pa.Column(str, pa.Check.str_matches(r"^\d{6}$")),
             "supplier": pa.Column(str, ISO3),
             "importer": pa.Column(str, ISO3),
-            "value_usd": pa.Column("float64", NOT_NEGATIVE),
-            "quantity_tonnes": pa.Column("float64", NOT_NEGATIVE),
+            "value_usd": pa.Column("float64", FINITE_NOT_NEGATIVE),
+            "quantity_tonnes": pa.Column("float64", FINITE_NOT_NEGATIVE),
             "is_imputed": pa.Column(bool),
         },
     ),
@@ -91,7 +91,7 @@ _ALL = (
             "year": pa.Column("int16", pa.Check.between(1900, 2100)),
             "mineral": pa.Column(str),
             "supplier": pa.Column(str, ISO3),
-            "quantity_tonnes": pa.Column("float64", NOT_NEGATIVE),
+            "quantity_tonnes": pa.Column("float64", FINITE_NOT_NEGATIVE),
             "is_estimated": pa.Column(bool),
         },
     ),

@@ -146,9 +146,7 @@ def build_panel(
         missing where nothing was known; it is never filled with zero.
     """
     trade_steps = steps["trade"][0]
-    with_moment = Steps(
-        trade_steps.keys, trade_steps.frame.assign(trade_known_at=trade_steps.frame["available_at"])
-    )
+    with_moment = Steps(trade_steps.keys, trade_steps.frame.assign(trade_known_at=trade_steps.frame["available_at"]))
     index = tracked_index(trade_steps, as_ofs, min_share=min_share)
     joined = join_steps(index, {**steps, "trade": [with_moment]})
     for signal in signals:
@@ -162,7 +160,7 @@ def build_panel(
     )
     joined = joined.assign(is_transit=_is_transit(joined))
     names = feature_names(signals)
-    return joined[[*KEYS, *ATTRIBUTES, *names]].astype(dict.fromkeys(names, "float64"))
+    return joined[[*KEYS, *ATTRIBUTES, *names]].astype(dict.fromkeys(names, "float64")).copy()
 
 
 def _is_transit(joined: pd.DataFrame) -> pd.Series:

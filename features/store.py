@@ -95,6 +95,7 @@ class Store:
 
     def digest(self, *, as_of: dt.datetime) -> str:
         """Give a digest of everything known at `as_of`; later rows and batch borders don't change it."""
+        parameters = _known_at(as_of, "the digest")
         parts = []
         for name, spec in datasets.DATASETS.items():
             if not self.batches(name):
@@ -105,61 +106,67 @@ class Store:
             row = "concat_ws('|', " + ", ".join(f"COALESCE({cell}::VARCHAR, '')" for cell in cells) + ")"
             sql = f"SELECT count(*), bit_xor(md5_number({row}))::VARCHAR FROM ({self._known(name)})"
             with connect(self.memory_limit, self.threads) as db:
-                answer = db.execute(sql, {"as_of": as_of}).fetchone()
+                answer = db.execute(sql, parameters).fetchone()
             if answer and answer[0]:
                 parts.append(f"{name}:{answer[0]}:{answer[1]}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def newest(self, name: str, *, as_of: dt.datetime) -> dt.datetime | None:
         """Give the latest `available_at` in dataset `name` that is not after `as_of`, None when there is none."""
+        parameters = _known_at(as_of, name)
         if not self.batches(name):
             return None
         sql = f"SELECT max(available_at) FROM ({self._known(name)})"
         with connect(self.memory_limit, self.threads) as db:
-            answer = db.execute(sql, {"as_of": as_of}).fetchone()
-        return answer[0] if answer else None
+            answer = db.execute(sql, parameters).fetchone()
+        # DuckDB gives it in the machine's time zone.
+        return answer[0].astimezone(dt.UTC) if answer and answer[0] else None
 
     def _known(self, name: str) -> str:
         files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in self.batches(name))
         return f"SELECT * FROM read_parquet([{files}]) WHERE available_at <= $as_of"
 
     def _query(self, name: str, sql: str, as_of: dt.datetime) -> pd.DataFrame:
-        if as_of.tzinfo is None:
-            raise BadInput(
-                where=f"reading {name}", expected="an aware moment", found=str(as_of), remedy="Give it in UTC."
-            )
+        parameters = _known_at(as_of, name)
         spec = datasets.dataset(name)
         if not self.batches(name):
             return datasets.empty(name)
         with connect(self.memory_limit, self.threads) as db:
-            rows = db.execute(sql, {"as_of": as_of}).df()
+            rows = db.execute(sql, parameters).df()
         dtypes = {column: str(field.dtype) for column, field in spec.schema.columns.items()}
         return rows.astype(dtypes)[spec.columns]
 
     def _only_news(self, name: str, rows: pd.DataFrame, *, where: str) -> pd.DataFrame:
-        if not self.batches(name) or rows.empty:
-            return rows
+        # A row is news unless the version before it, stored or in `rows` itself, already says the same.
         spec = datasets.dataset(name)
-        content = [c for c in spec.columns if c not in (*spec.key, "available_at", "source")]
-        stored = self.history(name, as_of=dt.datetime.max.replace(tzinfo=dt.UTC, microsecond=0))
-        both = rows.merge(stored, on=list(spec.key), how="left", suffixes=("", "_stored"), indicator=True)
-        same = both["_merge"].eq("both")
-        for column in content:
-            left, right = both[column], both[f"{column}_stored"]
-            same &= (left == right) | (left.isna() & right.isna())
-        clash = both["_merge"].eq("both") & ~same & both["available_at"].eq(both["available_at_stored"])
-        if clash.any():
-            first = both[clash].iloc[0]
+        if rows.empty or not (self.batches(name) or rows.duplicated(list(spec.key)).any()):
+            return rows
+        key = ", ".join(spec.key)
+        said = ", ".join(c for c in spec.columns if c not in (*spec.key, "available_at", "source"))
+        stored = f"UNION ALL SELECT *, -1 FROM ({self._known(name)})" if self.batches(name) else ""
+        sql = f"""
+            SELECT row_at, available_at IS NOT DISTINCT FROM before_at AS is_clash FROM (
+                SELECT row_at, available_at, said, lag(said) OVER versions AS before,
+                       lag(available_at) OVER versions AS before_at
+                FROM (SELECT *, row({said}) AS said FROM (SELECT * FROM given {stored}))
+                WINDOW versions AS (PARTITION BY {key} ORDER BY available_at, row_at))
+            WHERE row_at >= 0 AND said IS DISTINCT FROM before ORDER BY row_at"""
+        with connect(self.memory_limit, self.threads) as db:
+            db.register("given", rows.assign(row_at=range(len(rows))))
+            moment = {"as_of": dt.datetime.max.replace(tzinfo=dt.UTC, microsecond=0)} if stored else {}
+            news = db.execute(sql, moment).df()
+        if news["is_clash"].any():
+            first = rows.iloc[news.loc[news["is_clash"], "row_at"].iloc[0]]
             raise BadInput(
                 where=f"{where}, {name} {dict(first[list(spec.key)])}",
                 expected="a revision to be known later than the figure it revises",
                 found=f"another figure for the same moment {first['available_at'].date()}",
                 remedy="Give the release date of this file with --released YYYY-MM-DD.",
             )
-        # A row is news unless the newest stored version at or before its moment already says the same.
-        both = both.assign(same=same)
-        prior = both[both["_merge"].eq("both") & (both["available_at_stored"] <= both["available_at"])]
-        newest = prior.sort_values("available_at_stored").groupby([*spec.key, "available_at"], sort=False).tail(1)
-        old = newest[newest["same"]][[*spec.key, "available_at"]]
-        marked = rows.merge(old, on=[*spec.key, "available_at"], how="left", indicator="_known")
-        return rows[marked["_known"].eq("left_only").to_numpy()].reset_index(drop=True)
+        return rows.iloc[news["row_at"]].reset_index(drop=True)
+
+
+def _known_at(as_of: dt.datetime, name: str) -> dict[str, dt.datetime]:
+    if as_of.tzinfo is None:
+        raise BadInput(where=f"reading {name}", expected="an aware moment", found=str(as_of), remedy="Give it in UTC.")
+    return {"as_of": as_of}

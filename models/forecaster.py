@@ -90,8 +90,14 @@ class Forecaster:
             target, horizon, mineral, supplier, as_of, window_start, window_end, onset, raw_score,
             probability, p_low, p_high, base_rate; targets and horizons in fixed order, pairs as in `panel`.
         """
+        panel = panel.reset_index(drop=True)
+        numbers = [part.predict_with_interval(panel) for part in self.parts.values()]
+        return cohere(self.frame_of(panel).join(pd.concat(numbers, ignore_index=True)))
+
+    def frame_of(self, panel: pd.DataFrame) -> pd.DataFrame:
+        """Give what is said about each row whatever the forecast: window, onset and base rate."""
         tables = []
-        for (target, horizon), part in self.parts.items():
+        for target, horizon in self.parts:
             onset = states(panel, TARGETS[target])
             window = window_of(panel["as_of"], horizon)
             table = panel[["mineral", "supplier", "as_of"]].assign(
@@ -102,8 +108,8 @@ class Forecaster:
                 onset=onset,
                 base_rate=self.histories[target, horizon].predict(panel.assign(onset=onset)),
             )
-            tables.append(table.join(part.predict_with_interval(panel)))
-        return cohere(pd.concat(tables, ignore_index=True))
+            tables.append(table)
+        return pd.concat(tables, ignore_index=True)
 
     def save(self, folder: Path) -> str:
         """Write everything as text below `folder` with a manifest of hashes; return the version (12 hex digits)."""

@@ -33,6 +33,7 @@ class Parameters:
     feature_fraction: float = 0.4
     bagging_fraction: float = 0.7
     lambda_l2: float = 5.0
+    max_bin: int = 127
     seed: int = 20
     num_threads: int = 1
 
@@ -44,7 +45,7 @@ class Parameters:
             "objective": "binary",
             "bagging_freq": 1,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "verbose": -1,
         }
 
@@ -124,5 +125,7 @@ class GradientBoosting:
         gaps = np.isnan(matrix[:, strict]).any(axis=0)
         if gaps.any():
             names = [self.features[strict[at]] for at in np.flatnonzero(gaps)]
-            raise ContractError(f"features {names} are missing in some rows but never were in training; abstain on them")
+            raise ContractError(
+                f"features {names} are missing in some rows but never were in training; abstain on them"
+            )
         return matrix

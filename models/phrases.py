@@ -1,10 +1,10 @@
 """What each feature says in words: its theme, and its value as a phrase with a figure and a unit.
 
 A phrase states what the model saw, never why that matters: the direction comes from the
-contribution. Log ratios become percent over or under (from three times on, "3.4 times";
+contribution. Log ratios become percent over or under (from about twice on, "3.4 times";
 at the clip of ±4, "more than 50 times" or "less than 2 % of"), shares percent, counts whole
-numbers in the right number. A missing value is said as such. Themes group features that
-tell the same story, so that three drivers are three reasons.
+numbers with the right plural. Themes group features that tell the same story, so that three
+drivers are three reasons.
 """
 
 from __future__ import annotations
@@ -12,55 +12,29 @@ from __future__ import annotations
 __all__ = ["THEMES", "Facts", "phrase", "theme_of"]
 
 import math
+import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from features.errors import ContractError
 from features.signals.event_windows import WINDOWS_WEEKS
 from features.signals.governance import INDICATORS
+from features.signals.restrictions import KIND_GROUPS
 
 # Other values of the same panel row: a phrase may name the year (`trade_last_year`) or the kinds of measures.
 Facts = Mapping[str, float]
-
-THEMES = {
-    "level": "exports against their own past",
-    "growth": "growth of exports",
-    "volatility": "swings of exports",
-    "record": "own record of drops",
-    "size": "size and rank",
-    "buyers": "buyers",
-    "price": "price per tonne",
-    "reexport": "re-export",
-    "world_market": "the world market",
-    "other_suppliers": "other suppliers of the mineral",
-    "other_minerals": "the supplier's other minerals",
-    "data": "age and quality of the data",
-    "production": "production",
-    "governance": "governance",
-    "measures_pair": "measures on the pair",
-    "measures_elsewhere": "measures of other suppliers of the mineral",
-    "measures_others": "measures on the supplier's other minerals",
-    "incidents_pair": "incidents at the pair",
-    "incidents_elsewhere": "incidents at other suppliers of the mineral",
-    "incidents_others": "incidents at the supplier's other minerals",
-}
-CLIP, SMALL_LOG, TIMES_FROM = 4.0, 0.005, math.log(3.0)
-KINDS = {
-    "ban_or_quota": ("export ban or quota", "export bans or quotas"),
-    "tax": ("export tax", "export taxes"),
-    "licensing": ("licensing measure", "licensing measures"),
-    "processing": ("duty to process at home", "duties to process at home"),
-    "sanctions": ("sanction", "sanctions"),
-}
+CLIP, SMALL_LOG, TIMES_FROM = 4.0, 0.005, math.log(1.95)
 
 
-def theme_of(feature: str) -> str:
-    """Give the id of the theme that `feature` belongs to, a key of `THEMES`.
+def theme_of(feature: str, *, is_missing: bool = False) -> str:
+    """Give the theme that `feature` belongs to, one of `THEMES`.
+
+    A price or a buyer is missing where sales stopped, so that is the story of growth.
 
     Raises:
         ContractError: no phrase is written for the feature.
     """
-    return _phrase_of(feature).theme
+    theme = _split(feature)[0]
+    return "growth" if is_missing and theme in ("price", "buyers") else theme
 
 
 def phrase(feature: str, value: float, facts: Facts | None = None) -> str:
@@ -77,26 +51,19 @@ def phrase(feature: str, value: float, facts: Facts | None = None) -> str:
         >>> phrase("trade_level_vs_3y", -0.53, {"trade_last_year": 2024})
         'exports in 2024 were 41 % under the mean of the three years before'
     """
-    words = _phrase_of(feature)
+    theme, template = _split(feature)
     if math.isnan(value):
-        return words.missing
-    return (words.zero if value == 0 and words.zero else words.known).format_map(_Slots(value, facts or {}))
+        return THEMES[theme]
+    template = ZERO.get(feature, template) if value == 0 else template
+    slots = [slot for _, slot, _, _ in string.Formatter().parse(template) if slot]
+    return template.format(**{slot: SLOTS[slot](value, facts or {}) for slot in slots})
 
 
-@dataclass(frozen=True, slots=True)
-class _Phrase:
-    """`known` is a template with slots of `SLOTS`; `zero` replaces it at 0 where that needs other words."""
-
-    theme: str
-    known: str
-    missing: str
-    zero: str = ""
-
-
-def _phrase_of(feature: str) -> _Phrase:
-    if feature not in _PHRASES:
+def _split(feature: str) -> tuple[str, str]:
+    if feature not in PHRASES:
         raise ContractError(f"no phrase is written for the feature {feature!r}; add one to models/phrases.py")
-    return _PHRASES[feature]
+    theme, _, template = PHRASES[feature].partition(": ")
+    return theme, template
 
 
 # ---- a value in the wording that a slot asks for -------------------------------------------------
@@ -128,16 +95,23 @@ def _moved(log: float) -> str:
     if abs(log) >= CLIP:
         return "rose from almost nothing" if log > 0 else "all but stopped"
     if log >= TIMES_FROM:
-        return f"rose to {_times(math.exp(log))} the figure"
+        return f"rose {_times(math.exp(log)).replace(' times', '-fold')}"
     if abs(log) < SMALL_LOG:
         return "did not change"
     return f"{'rose' if log > 0 else 'fell'} {_percent(abs(math.expm1(log)))}"
 
 
+def _swing(log: float) -> str:
+    return (
+        _percent(math.expm1(log))
+        if log < TIMES_FROM
+        else f"a factor of {_times(math.exp(log)).removesuffix(' times')}"
+    )
+
+
 def _imports(log: float) -> str:
-    if abs(log) >= CLIP:
-        return "more than 50 times" if log > 0 else "less than 2 % of"
-    return _times(math.exp(log)) if log >= 0 else f"{_percent(math.exp(log))} of"
+    small = f"{_percent(math.exp(log))} of" if log > -CLIP else "less than 2 % of"
+    return small if log < 0 else "more than 50 times" if log >= CLIP else _times(math.exp(log))
 
 
 def _ordinal(rank: float) -> str:
@@ -145,55 +119,55 @@ def _ordinal(rank: float) -> str:
     return f"{n}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
 
 
-def _amount(log: float) -> str:
-    amount = float(f"{math.expm1(log):.3g}")
+def _amount(log_plus_one: float) -> str:
+    amount = float(f"{math.expm1(log_plus_one):.3g}")
     if amount < 1:
         return "under 1"
     size, word = next(pair for pair in ((1e9, " billion"), (1e6, " million"), (1.0, "")) if amount >= pair[0])
     return f"{amount / size:,.10g}{word}"
 
 
-def _count(n: float, one: str, many: str) -> str:
-    return f"{round(n) or 'no'} {one if round(n) in (0, 1) else many}"
-
-
 def _year(facts: Facts, back: float = 0) -> str:
     last = facts.get("trade_last_year", math.nan)
     if not math.isnan(last):
         return f"{last - back:.0f}"
-    return f"{_count(back, 'year', 'years')} before the last known one" if back else "the last known year"
+    return f"{back:.0f} year(s) before the last known one" if back else "the last known year"
 
 
 def _countries(n: float, facts: Facts) -> str:
     if n == 1:
         return "one country only"
     top = facts.get("trade_top_buyer", math.nan)
-    return f"{n:.0f} countries{' only' if n <= 5 else ''}" + (
-        "" if math.isnan(top) else f"; the largest takes {_percent(top)}"
-    )
+    largest = "" if math.isnan(top) else f"; the largest takes {_percent(top)}"
+    return f"{n:.0f} countries{' only' if n <= 5 else ''}{largest}"
 
 
 def _kinds(facts: Facts) -> str:
-    counts = {kind: facts.get(f"restrictions_pair_{kind}_in_force", 0.0) for kind in KINDS}
-    listed = [_count(n, *KINDS[kind]) for kind, n in counts.items() if n > 0]
-    return f" (in force: {', '.join(listed)})" if listed else ""
+    counts = {kind: facts.get(f"restrictions_pair_{kind}_in_force", 0.0) for kind in KIND_GROUPS}
+    listed = [f"{round(n)} {kind.replace('_', ' ')}" for kind, n in counts.items() if n > 0]
+    return ", ".join(listed)
 
 
 def _shifted(score: float) -> str:
-    return f"{'better' if score > 0 else 'worse'} by {abs(score):.1f}" if abs(score) >= 0.05 else "unchanged"
+    return (
+        f"{abs(score):.1f} {'better' if score > 0 else 'worse'} than"
+        if abs(score) >= 0.05
+        else "unchanged from"
+    )
 
 
-SLOTS: Mapping[str, Callable[[float, Facts], str]] = {
+SLOTS: dict[str, Callable[[float, Facts], str]] = {
     "percent": lambda value, facts: _percent(value),
     "against": lambda value, facts: _against(value),
+    "stood": lambda value, facts: f"{'were' if value > -CLIP else 'all but stopped:'} {_against(value)}",
     "moved": lambda value, facts: _moved(value),
     "imports": lambda value, facts: _imports(value),
-    "swing": lambda value, facts: _percent(math.expm1(value)) if value < TIMES_FROM else _times(math.exp(value)),
+    "swing": lambda value, facts: _swing(value),
     "points": lambda value, facts: f"{abs(100 * value):.1f} points {'over' if value > 0 else 'under'}",
     "ordinal": lambda value, facts: _ordinal(value),
     "amount": lambda value, facts: _amount(value),
-    "equals": lambda value, facts: f"{1 / max(value, 1e-3):.1f} equal",  # a Herfindahl index inverted
-    "signed": lambda value, facts: f"{value:+.1f}".replace("-", "\u2212"),
+    "equals": lambda value, facts: f"{1 / max(value, 1e-3):.1f} equal",  # a Herfindahl index, inverted
+    "signed": lambda value, facts: f"{value:+.1f}".replace("-", "\u2212") if abs(value) >= 0.05 else "0.0",
     "shifted": lambda value, facts: _shifted(value),
     "weight": lambda value, facts: f"{value:.1f}",
     "n": lambda value, facts: f"{round(value) or 'no'}",
@@ -202,27 +176,125 @@ SLOTS: Mapping[str, Callable[[float, Facts], str]] = {
     **{f"year_{n}": lambda value, facts, n=n: _year(facts, n) for n in (1, 2, 3, 5)},  # type: ignore[misc]
     "year_of_drop": lambda value, facts: _year(facts, value),
     "countries": _countries,
-    "kinds": lambda value, facts: _kinds(facts),
-    **{kind: lambda value, facts, words=words: _count(value, *words) for kind, words in KINDS.items()},  # type: ignore[misc]
+    "kinds": lambda value, facts: f" ({listed})" if (listed := _kinds(facts)) else "",
+    "also": lambda value, facts: f" (in force: {listed})" if (listed := _kinds(facts)) else "",
 }
 
 
-class _Slots(dict[str, str]):
-    """Word one value for the slots that a template has, and only for those."""
+# ---- the phrases; first what is counted, by prefix of the features ---------------------------------
 
-    def __init__(self, value: float, facts: Facts) -> None:
-        super().__init__()
-        self._value, self._facts = value, facts
-
-    def __missing__(self, slot: str) -> str:
-        return SLOTS[slot](self._value, self._facts)
-
-
-# ---- the phrases ---------------------------------------------------------------------------------
-
-NO_PAST, NO_SALES, NO_OUTPUT = "no earlier exports to compare with", "no exports to describe", "no production figure"
-NO_RECORD, NO_OTHERS = "no year on record to look for drops", "no other mineral of the supplier to compare with"
-IN_3Y = "the mean of the three years before"
-
-_PHRASES: dict[str, _Phrase] = {
-    "trade_data_age_years": _Phrase("data", "the newest trade figures are {n} year{s} old", "no trade figures"),
+EVENTS = {
+    "restrictions_pair": ("measures_pair", "export measure{s} on the mineral"),
+    "restrictions_elsewhere": ("measures_elsewhere", "export measure{s} of other suppliers of the mineral"),
+    "restrictions_others": ("measures_others", "export measure{s} on the supplier's other minerals"),
+    "incidents_pair": ("incidents_pair", "incident{s} touching the mineral at this supplier"),
+    "incidents_elsewhere": ("incidents_elsewhere", "incident{s} at other suppliers of the mineral"),
+    "incidents_others": ("incidents_others", "incident{s} touching the supplier's other minerals"),
+}
+GOVERNANCE = {key: title.split(" and absence")[0].lower() for key, title in INDICATORS.items()}
+_NOT_COVERED = "not known: the table of events does not cover these weeks"
+THEMES = {  # theme -> words for a missing value
+    "level": "no earlier exports to compare with",
+    "growth": "no exports to measure growth from",
+    "volatility": "no exports to measure swings from",
+    "record": "no drop on record",
+    "size": "no exports on record",
+    "buyers": "no buyers to describe",
+    "price": "no price per tonne, as nothing was sold",
+    "reexport": "no figures on imports and exports of the mineral",
+    "world_market": "no figures on the world market",
+    "other_suppliers": "no other suppliers to compare with",
+    "other_minerals": "supplies no other mineral to compare with",
+    "data": "no exports to judge the figures by",
+    "production": "no production figure",
+    "governance": "no governance score",
+    **{theme: f"{what.format(s='s')} {_NOT_COVERED}" for theme, what in EVENTS.values()},
+}
+ZERO = {
+    "trade_data_age_years": "the newest trade figures are of this year",
+    "trade_drop_rate": "no drop on record",
+    "trade_severe_rate": "no severe drop on record",
+    "trade_years_since_drop": "in a drop in {year}, the last known year",
+    "trade_share_change": "share of world exports in {year} was level with its three-year share",
+    "trade_tonnes": "exported nothing in {year}",
+    "trade_value": "exported nothing in {year}",
+    "trade_buyers": "no buyer in {year}",
+    "trade_buyers_lost": "no buyer lost between {year_1} and {year}",
+    "trade_imputed": "every quantity of {year} was reported, none estimated",
+    "trade_mineral_falls": "none of the mineral's other suppliers in a drop in {year}",
+    "trade_country_falls": "none of the supplier's other minerals in a drop in {year}",
+    "production_share": "no production of its own on record",
+    "production_is_producer": "no production of its own on record",
+    "restrictions_pair_severity_in_force": "no export measure on the mineral in force",
+}
+PHRASES = {  # feature -> theme and template
+    "trade_level_vs_3y": "level: exports in {year} {stood} the mean of the three years before",
+    "trade_level_vs_3y_lag1": "level: exports in {year_1} {stood} the mean of the three years before",
+    "trade_level_vs_3y_lag2": "level: exports in {year_2} {stood} the mean of the three years before",
+    "trade_level_vs_5y_max": "level: exports in {year} {stood} the best of the last 5 years",
+    "trade_level_vs_10y": "level: exports in {year} {stood} their ten-year mean",
+    **{
+        f"trade_growth_{n}y": f"growth: exports {{moved}} between {{year_{n}}} and {{year}}"
+        for n in (1, 2, 3, 5)
+    },
+    "trade_volatility_5y": "volatility: exports swing by {swing} from year to year (last 5 years)",
+    "trade_volatility_10y": "volatility: exports swing by {swing} from year to year (last 10 years)",
+    "trade_worst_change_5y": "volatility: exports {moved} in the worst of the last 5 years",
+    "trade_drops_5y": "record: {n} drop{s} in the last 5 known years",
+    "trade_drop_rate": "record: in a drop in {percent} of the years on record",
+    "trade_severe_rate": "record: in a severe drop in {percent} of the years on record",
+    "trade_years_since_drop": "record: last drop in {year_of_drop}",
+    "trade_share_3y": "size: holds {percent} of world exports",
+    "trade_share_change": "size: share of world exports in {year} was {points} its three-year share",
+    "trade_rank": "size: ranks {ordinal} among the mineral's exporters",
+    "trade_tonnes": "size: exported {amount} t in {year}",
+    "trade_value": "size: exports worth USD {amount} in {year}",
+    "trade_years_exporting": "size: exports in {n} year{s} on record",
+    "trade_buyers": "buyers: sells to {countries}",
+    "trade_buyer_hhi": "buyers: sales as concentrated as with {equals} buyers",
+    "trade_top_buyer": "buyers: the largest buyer takes {percent}",
+    "trade_buyers_lost": "buyers: buyers with {percent} of sales were lost between {year_1} and {year}",
+    "trade_unit_value_vs_world": "price: price per tonne in {year} was {against} the world's",
+    "trade_unit_value_growth": "price: price per tonne {moved} between {year_1} and {year}",
+    "trade_reexport_ratio": "reexport: imports {imports} what it exports",
+    "trade_imputed": "data: {percent} of the value of {year} came without a quantity, which was estimated",
+    "trade_world_growth_1y": "world_market: world exports of the mineral {moved} between {year_1} and {year}",
+    "trade_world_growth_3y": "world_market: world exports of the mineral {moved} between {year_3} and {year}",
+    "trade_world_price_growth_1y": "world_market: world price per tonne {moved} between {year_1} and {year}",
+    "trade_world_price_growth_3y": "world_market: world price per tonne {moved} between {year_3} and {year}",
+    "trade_supplier_hhi": "world_market: world exports as concentrated as with {equals} suppliers",
+    "trade_mineral_falls": "other_suppliers: {percent} of the mineral's other suppliers in a drop in {year}",
+    "trade_mineral_drop_rate": "other_suppliers: its other suppliers were in a drop {percent} of the time",
+    "trade_country_falls": "other_minerals: {percent} of the supplier's other minerals in a drop in {year}",
+    "trade_country_drop_rate": "other_minerals: its other minerals were in a drop {percent} of the time",
+    "trade_country_growth_1y": "other_minerals: value of all its exports {moved} between {year_1} and {year}",
+    "trade_data_age_years": "data: the newest trade figures are {n} year{s} old",
+    "production_hhi": "production: world production as concentrated as with {equals} producers",
+    "production_share": "production: produces {percent} of the world's output",
+    "production_growth_1y": "production: production {moved} in the last known year",
+    "production_is_producer": "production: produces the mineral itself",
+    "production_mine_to_export": "production: share of world production is {against} that of exports",
+}
+for _key, _name in GOVERNANCE.items():
+    PHRASES[f"governance_{_key}"] = f"governance: {_name} scores {{signed}} (world average 0)"
+    PHRASES[f"governance_{_key}_change_3y"] = f"governance: {_name} {{shifted}} three years before"
+for _key, (_theme, _what) in EVENTS.items():
+    _many, _is_pair = _what.format(s="s"), _key == "restrictions_pair"
+    for _weeks in WINDOWS_WEEKS:
+        PHRASES[f"{_key}_new_{_weeks}w"] = (
+            f"{_theme}: {{n}} new {_what} in the last {_weeks} weeks{'{also}' * _is_pair}"
+        )
+    if _key.startswith("restrictions"):
+        PHRASES[f"{_key}_in_force"] = f"{_theme}: {{n}} {_what} in force{'{kinds}' * _is_pair}"
+        PHRASES[f"{_key}_eased_52w"] = f"{_theme}: {{n}} easing{{s}} of {_many} in the last 52 weeks"
+    else:
+        PHRASES[f"{_key}_fading_severity"] = (
+            f"{_theme}: {_many} weigh {{weight}} (severity 1-3, fading over 2 years)"
+        )
+        ZERO[f"{_key}_fading_severity"] = f"no {_what.format(s='')} in the last 2 years"
+PHRASES["restrictions_pair_severity_in_force"] = (
+    "measures_pair: export measures in force on the mineral add up to severity {n} (1 to 3 each){kinds}"
+)
+for _kind in KIND_GROUPS:
+    _what = f"{_kind.replace('_', ' ')} measure{{s}} on the mineral in force"
+    PHRASES[f"restrictions_pair_{_kind}_in_force"] = f"measures_pair: {{n}} {_what}"

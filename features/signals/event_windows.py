@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-__all__ = ["WINDOWS_WEEKS", "changes", "coverage_steps", "counted"]
+__all__ = ["WINDOWS_WEEKS", "changes", "counted", "coverage_steps"]
 
 WINDOWS_WEEKS = (13, 26, 52, 156)
 MOMENT = "datetime64[us, UTC]"
@@ -48,9 +48,7 @@ def counted(rows: pd.DataFrame, keys: Sequence[str], columns: Iterable[str]) -> 
     running = total.groupby(level=list(keys)).cumsum().round(9)
     frame = running.reset_index().rename(columns={"at": "available_at"})
     frame.columns.name = None
-    return frame.astype({"available_at": MOMENT})[frame_columns].sort_values(
-        [*keys, "available_at"], ignore_index=True
-    )
+    return frame.astype({"available_at": MOMENT})[frame_columns].sort_values([*keys, "available_at"], ignore_index=True)
 
 
 def coverage_steps(coverage: pd.DataFrame, dataset: str, prefix: str) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def describe(known: pd.DataFrame) -> pd.DataFrame:
     earlier = known.assign(year=known["year"] + 3)[["supplier", "indicator", "year", "estimate"]]
     both = newest.merge(earlier, on=["supplier", "indicator", "year"], how="left", suffixes=("", "_before"))
     both["change"] = both["estimate"] - both["estimate_before"]
-    wide = both.pivot(index="supplier", columns="indicator", values=["estimate", "change"])
+    wide = both.set_index(["supplier", "indicator"])[["estimate", "change"]].unstack("indicator")  # noqa: PD010
     columns = {}
     for indicator in INDICATORS:
         for value, suffix in (("estimate", ""), ("change", "_change_3y")):

@@ -53,10 +53,11 @@ def parse(path: Path) -> pd.DataFrame:
         keys = raw[["t", "i", "j", "k"]].astype("float64")
     else:
         text = raw["q"].str.strip()
-        value = pd.to_numeric(raw["v"], errors="coerce") * 1000
-        quantity = pd.to_numeric(text.mask(text.isin(["", "NA"])), errors="coerce")
-        quantity = quantity.mask(quantity.isna() & ~text.isin(["", "NA"]), -1.0)  # unreadable, rejected below
-        keys = raw[["t", "i", "j", "k"]].apply(pd.to_numeric, errors="coerce")
+        value = pd.to_numeric(raw["v"], errors="coerce").astype("float64") * 1000
+        quantity = pd.to_numeric(text.mask(text.isin(["", "NA"])), errors="coerce").astype("float64")
+        is_readable = quantity.abs().lt(float("inf")) | text.isin(["", "NA"])
+        quantity = quantity.where(is_readable, -1.0)  # rejected below
+        keys = raw[["t", "i", "j", "k"]].apply(pd.to_numeric, errors="coerce").astype("float64")
     return keys.assign(row=raw["row"], value_usd=value, quantity_tonnes=quantity)
 
 
@@ -70,19 +71,20 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
 
     Returns:
         Rows of `trade`; rows with an unreadable key, a year in the future, an unknown country, a negative
-        or missing value are in `rejected`.
+        or missing value, or a flow that an earlier row has are in `rejected`.
     """
     wanted = {int(code) for code in catalog.used_hs_codes()["hs_code"]}
     is_ours = raw["k"].isin(wanted)
     countries = {code: _iso3(catalog, code) for code in pd.unique(raw[["i", "j"]].to_numpy().ravel())}
     supplier, importer = raw["i"].map(countries), raw["j"].map(countries)
     checks = (
-        ("t", raw["t"].isna() | (raw["t"] < 1962), "not a year"),
+        ("t", raw["t"].isna() | (raw["t"] < 1962) | raw["t"].mod(1).ne(0), "not a year"),
         ("t", raw["t"] >= now.year, f"a year that has not ended by {now.date()}"),
         ("k", raw["k"].isna(), "not an HS code"),
         ("i", supplier.eq("?"), "an unknown country code"),
         ("j", importer.eq("?"), "an unknown country code"),
-        ("value_usd", raw["value_usd"].isna(), "no readable value"),
+        ("k", is_ours & raw.duplicated(["t", "i", "j", "k"]), "a flow that stands in the file twice"),
+        ("value_usd", raw["value_usd"].isna() | raw["value_usd"].abs().eq(float("inf")), "no readable value"),
         ("value_usd", raw["value_usd"] < 0, "a negative value"),
         ("quantity_tonnes", raw["quantity_tonnes"] < 0, "a negative or unreadable quantity"),
     )
@@ -111,16 +113,17 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
 def impute_quantities(rows: pd.DataFrame) -> pd.DataFrame:
     """Fill missing quantities with value / world unit value of the product in that year, and flag them.
 
-    Where no row of the product has a quantity that year, the unit value of the product over all years
+    Where no row of the product has a quantity and a value that year, the unit value of the product over all years
     of the payload up to that one is used; rows that even this can't help are left at zero, flagged.
     """
     missing = rows["quantity_tonnes"].isna() | ((rows["quantity_tonnes"] <= 0) & (rows["value_usd"] > 0))
     known = rows[~missing].groupby(["hs_code", "year"])[["value_usd", "quantity_tonnes"]].sum()
-    unit_value = known["value_usd"] / known["quantity_tonnes"]
+    unit_value = (known["value_usd"] / known["quantity_tonnes"]).where(known["value_usd"] > 0)
     keys = pd.MultiIndex.from_frame(rows[["hs_code", "year"]])
     price = pd.Series(unit_value.reindex(keys).to_numpy(), index=rows.index)
     so_far = known.groupby(level="hs_code").cumsum()
-    fallback = (so_far["value_usd"] / so_far["quantity_tonnes"]).rename("price").reset_index()
+    fallback = (so_far["value_usd"] / so_far["quantity_tonnes"]).where(so_far["value_usd"] > 0)
+    fallback = fallback.rename("price").reset_index()
     if (missing & price.isna()).any():
         wanted = rows.loc[missing & price.isna(), ["hs_code", "year"]].reset_index().sort_values("year")
         found = pd.merge_asof(wanted, fallback.sort_values("year"), on="year", by="hs_code").set_index("index")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,16 @@ from features.knowledge_time import Lag
 
 __all__ = ["Harvest", "SourceSpec", "moment_of_years", "read_table", "reject", "rejections"]
 
+# What the readers raise on damaged bytes; RuntimeError is zipfile's word for an encrypted member.
+UNREADABLE = (
+    pa.ArrowException,
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,
+    UnicodeDecodeError,
+    pd.errors.ParserError,
+)
 REJECTED_COLUMNS = ["file", "row", "field", "value", "reason"]
 
 
@@ -93,7 +104,7 @@ def read_table(path: Path, columns: list[tuple[str, ...]], *, encoding: str = "u
             table = _read_zip(path, encoding)
         else:
             table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding=encoding)
-    except (pa.ArrowException, OSError, zipfile.BadZipFile, UnicodeDecodeError, pd.errors.ParserError) as problem:
+    except UNREADABLE as problem:
         raise BadInput(
             where=str(path),
             expected=f"a readable {path.suffix or 'CSV'} file",
@@ -127,4 +138,4 @@ def _read_zip(path: Path, encoding: str) -> pd.DataFrame:
 def moment_of_years(years: pd.Series, lag: Lag) -> pd.Series:
     """Give each year's `available_at` under `lag`, as `datetime64[us, UTC]`."""
     table: dict[int, dt.datetime] = {int(year): lag.available_at(int(year)) for year in years.unique()}
-    return years.map(table).astype("datetime64[us, UTC]")
+    return pd.to_datetime(years.map(table), utc=True).astype("datetime64[us, UTC]")

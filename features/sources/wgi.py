@@ -58,7 +58,7 @@ LONG = ("iso3", "country", "year", "indicator", "estimate")
 
 
 def parse(path: Path) -> pd.DataFrame:
-    """Read a payload into row, iso3, country, year, indicator, estimate.
+    """Read a payload into row (of the sheet, in a workbook), iso3, country, year, indicator, estimate.
 
     Raises:
         BadInput: the file is broken, or a sheet or its header is not where the publisher puts it.
@@ -70,13 +70,11 @@ def parse(path: Path) -> pd.DataFrame:
         return raw
     try:
         sheets = pd.read_excel(path, sheet_name=None, header=None)
-    except (OSError, ValueError, zipfile.BadZipFile) as problem:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
         raise BadInput(
             where=str(path), expected="an xlsx workbook", found=str(problem), remedy="Download it again."
         ) from None
-    frames = [_parse_sheet(sheets, sheet, path) for sheet in SHEETS]
-    raw = pd.concat(frames, ignore_index=True)
-    return raw.assign(row=range(1, len(raw) + 1))
+    return pd.concat([_parse_sheet(sheets, sheet, path) for sheet in SHEETS], ignore_index=True)
 
 
 def _parse_sheet(sheets: dict[str, pd.DataFrame], sheet: str, path: Path) -> pd.DataFrame:
@@ -85,22 +83,24 @@ def _parse_sheet(sheets: dict[str, pd.DataFrame], sheet: str, path: Path) -> pd.
         raise BadInput(where=where, expected="this sheet", found=", ".join(sheets), remedy="Has the layout changed?")
     cells = sheets[sheet]
     header = cells.index[cells[0].eq("Country/Territory") & cells[1].eq("Code")]
-    if len(header) < 2:
+    statistics = cells.loc[header[-1]] if len(header) else cells.iloc[0]
+    estimates = [column for column in cells.columns if statistics[column] == "Estimate"]
+    years = pd.to_numeric(cells.shift(1).loc[statistics.name, estimates], errors="coerce")
+    if header.empty or not estimates or years.isna().any():
         raise BadInput(
             where=where,
-            expected="two header rows that begin with Country/Territory, Code (years, then statistics)",
-            found=f"{len(header)}",
+            expected="a row Country/Territory, Code, Estimate, ... below a row of years",
+            found=f"{len(header)} such rows, {len(estimates)} columns Estimate, {years.isna().sum()} without a year",
             remedy="Has the layout changed?",
         )
-    years, statistics = cells.loc[header[0]], cells.loc[header[-1]]
-    body = cells.loc[header[-1] + 1 :]
-    estimates = [column for column in cells.columns if statistics[column] == "Estimate"]
-    parts = [
-        pd.DataFrame({"iso3": body[1], "country": body[0], "year": int(years[column]), "estimate": body[column]}) for column in estimates
-    ]
+    body = cells.loc[header[-1] + 1 :].dropna(subset=[1])
+    names = pd.DataFrame({"row": body.index + 1, "iso3": body[1], "country": body[0]})
+    parts = [names.assign(year=int(years[column]), text=body[column]) for column in estimates]
     rows = pd.concat(parts, ignore_index=True)
-    rows["estimate"] = pd.to_numeric(rows["estimate"].replace("#N/A", None))
-    return rows.dropna(subset=["iso3", "estimate"]).assign(indicator=SHEETS[sheet])
+    rows = rows[rows["text"].notna() & rows["text"].ne("#N/A")]
+    # Text that is no number stays as a missing estimate, so that it is rejected and not overlooked.
+    estimate = pd.to_numeric(rows["text"], errors="coerce").astype("float64")
+    return rows.drop(columns="text").assign(estimate=estimate, indicator=SHEETS[sheet])
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: dt.datetime) -> Harvest:

@@ -124,7 +124,9 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     """Turn a raw table into rows of `production`; see the module for what is corrected."""
     is_guiana = raw["country"].eq("French Guiana")
     raw = raw.assign(iso3=raw["iso3"].mask(is_guiana, "GUF"))
-    is_copied = raw["iso3"].eq("GUY") & raw["commodity"].eq("Gold") & raw["year"].isin([2023, 2024])
+    is_gold = raw["commodity"].eq("Gold")
+    guiana = raw[is_guiana & is_gold].drop_duplicates("year").set_index("year")["quantity"]
+    is_copied = raw["iso3"].eq("GUY") & is_gold & raw["quantity"].eq(raw["year"].map(guiana))
     is_ours = raw["commodity"].isin(COMMODITIES)
     is_known_country = raw["iso3"].isin(set(catalog.countries))
     checks = (

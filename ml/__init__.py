@@ -1,0 +1,1 @@
+"""What is run: backtest, tracking, weekly batch, command line."""

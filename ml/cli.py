@@ -1,0 +1,267 @@
+"""The command line. Imports of heavy libraries stay inside the commands, so that help is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from features.errors import OresightError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="oresight",
+    help="Weekly, calibrated and scored probabilities that a supplier of a critical mineral is disrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Home = Annotated[Path | None, typer.Option("--home", help="State folder (default: ORESIGHT_HOME, or .oresight here).")]
+AsOf = Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="Date whose knowledge is used.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Out = Annotated[Path, typer.Option("--out", help="File or folder to write.")]
+Signals = Annotated[
+    str | None, typer.Option("--signals", help="Feature families, separated by commas (default: the champion's).")
+]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Take the options of every command; `main` reads --debug itself."""
+
+
+def _say(line: str) -> None:
+    # Progress goes to standard error, so that --json and tables stay clean.
+    typer.echo(line, err=True)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+@app.command()
+def weekly(
+    as_of: AsOf = None,
+    home: Home = None,
+    top: Annotated[int, typer.Option("--top", min=0, help="How many rows to print.")] = 15,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when any row is stale or abstained.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forecast one week (a Monday, this week's by default) and publish it as one run."""
+    from ml import commands
+
+    result = commands.weekly(as_of, home=home, say=_say)
+    if as_json:
+        _print_json(result.summary)
+    else:
+        commands.print_weekly(result, top=top)
+    if strict and result.is_degraded:
+        raise typer.Exit(4)
+
+
+@app.command()
+def backtest(
+    out: Out,
+    target: Annotated[list[str] | None, typer.Option("--target", help="Target to score; all by default.")] = None,
+    first: Annotated[int, typer.Option("--first", help="First origin year.")] = 2006,
+    last: Annotated[int, typer.Option("--last", help="Last origin year.")] = 2024,
+    draws: Annotated[int, typer.Option("--draws", min=0, help="Bootstrap draws for the intervals.")] = 300,
+    signals: Signals = None,
+    as_of: AsOf = None,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Log the backtest to MLflow.")] = True,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast every past year from what was known then, and score it beside the baselines."""
+    from ml import commands, studies
+
+    result = studies.backtest(
+        out,
+        targets=target,
+        first=first,
+        last=last,
+        draws=draws,
+        signals=commands.signal_names(signals),
+        as_of=as_of,
+        log=log,
+        home=home,
+    )
+    if as_json:
+        _print_json(result.scores)
+    else:
+        typer.echo(result.table)
+        typer.echo(f"\nReport: {out / 'report.html'}")
+
+
+@app.command()
+def ablation(
+    out: Out,
+    first: Annotated[int, typer.Option("--first", help="First origin year.")] = 2006,
+    last: Annotated[int, typer.Option("--last", help="Last origin year.")] = 2024,
+    draws: Annotated[int, typer.Option("--draws", min=0, help="Bootstrap draws for the intervals.")] = 300,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Add the feature families one by one and show what each earns, losses included."""
+    from ml.ablation import ablate
+
+    result = ablate(out, first=first, last=last, draws=draws, home=home)
+    if as_json:
+        _print_json(result.rows)
+    else:
+        typer.echo(result.table)
+
+
+@app.command()
+def train(
+    as_of: AsOf = None,
+    promote: Annotated[bool, typer.Option("--promote", help="Make the new model champion.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the promotion log.")] = "trained by hand",
+    signals: Signals = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Train and register a model on what was known at a date (the start of this quarter by default)."""
+    from ml import commands
+
+    about = commands.train(as_of, promote=promote, reason=reason, signals=signals, home=home, say=_say)
+    if as_json:
+        _print_json(about)
+    else:
+        typer.echo(f"Model {about['version']}, trained on what was known on {about['trained_as_of']}")
+        typer.echo(f"registered as {about['registered_as']}" + (", now champion" if promote else ""))
+
+
+@app.command()
+def explain(
+    mineral: Annotated[str, typer.Argument(help="Mineral id, such as cobalt.")],
+    supplier: Annotated[str, typer.Argument(help="ISO 3166-1 alpha-3 code, such as COD.")],
+    target: Annotated[str, typer.Option("--target", help="Which event.")] = "supply_drop",
+    horizon: Annotated[str, typer.Option("--horizon", help="current_year or next_year.")] = "current_year",
+    as_of: AsOf = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many features to print.")] = 12,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Say why a published forecast is what it is: reasons, families and features, in log-odds."""
+    from ml import commands
+
+    result = commands.explain(mineral, supplier, target=target, horizon=horizon, as_of=as_of, home=home)
+    if as_json:
+        _print_json(result)
+    else:
+        commands.print_explanation(result, top=top)
+
+
+@app.command()
+def panel(out: Out, as_of: AsOf = None, home: Home = None, as_json: Json = False) -> None:
+    """Write the feature matrix of one date as Parquet."""
+    from ml import commands
+
+    about = commands.write_panel(out, as_of=as_of, home=home)
+    if as_json:
+        _print_json(about)
+    else:
+        typer.echo(f"{about['rows']} pairs x {about['features']} features as of {about['as_of']}: {out}")
+
+
+@app.command()
+def dataset(
+    name: Annotated[str, typer.Argument(help="trade, production, governance, measures, incidents or coverage.")],
+    out: Out,
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Write a dataset as it was known at a date, as Parquet."""
+    from ml import commands
+
+    about = commands.write_dataset(name, out, as_of=as_of, home=home)
+    if as_json:
+        _print_json(about)
+    else:
+        typer.echo(f"{about['rows']} rows of {name} as known on {about['as_of']}: {out}")
+
+
+@app.command()
+def sources(home: Home = None, as_json: Json = False) -> None:
+    """List every source: what it fills, its licence, its lag, and how fresh its data are."""
+    from ml import commands
+
+    rows = commands.list_sources(home=home)
+    if as_json:
+        _print_json(rows)
+    else:
+        commands.print_sources(rows)
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="Which source the files come from; see `oresight sources`.")],
+    files: Annotated[list[Path], typer.Argument(help="Payloads that were downloaded elsewhere.")],
+    released: Annotated[
+        str | None, typer.Option("--released", metavar="YYYY-MM-DD", help="When the publisher put the files out.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Take payload files into the store, or refuse them whole and say why."""
+    from ml import commands
+
+    receipts = commands.ingest(source, files, released=released, home=home)
+    if as_json:
+        _print_json(receipts)
+    else:
+        commands.print_receipts(receipts)
+
+
+@app.command()
+def verify(as_of: AsOf = None, home: Home = None, as_json: Json = False) -> None:
+    """Check that a published run still is what was published, and that it meets its contract."""
+    from ml import commands
+
+    about = commands.verify(as_of=as_of, home=home)
+    if as_json:
+        _print_json(about)
+    else:
+        typer.echo(
+            f"Run {about['run_id']}: {about['files']} files as published, {about['rows']} rows meet the contract"
+        )
+
+
+@app.command()
+def demo(as_json: Json = False) -> None:
+    """Replay one June in a temporary folder, then compare with what happened; changes nothing of yours."""
+    from ml import demo as demonstration
+
+    result = demonstration.demo(say=_say)
+    if as_json:
+        _print_json(result)
+    else:
+        demonstration.print_demo(result)
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on become one line and an exit code."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        app()
+    except OresightError as problem:
+        if debug:
+            raise
+        typer.echo(f"oresight: {problem}", err=True)
+        sys.exit(problem.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("oresight: stopped; nothing half-done was published", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

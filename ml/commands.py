@@ -1,0 +1,283 @@
+"""What the commands do, and how their results are printed; the command line only parses and chooses.
+
+Dates given by users are read here, state is opened here, and nothing here computes
+a feature, a forecast or a score.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from features import collection, datasets
+from features.catalog import load_catalog
+from features.errors import ConfigError, ContractError, OresightError
+from features.knowledge_time import UTC, as_moment, quarter_monday
+from features.panel import feature_names
+from ml import registry
+from ml import weekly as weekly_job
+from ml.contract import check_forecasts
+from ml.knowledge import Knowledge, open_store, signals_named
+from ml.origins import weekly_date
+from ml.settings import load_settings
+from models.targets import HORIZONS, TARGETS
+
+Say = Callable[[str], None]
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(UTC)
+
+
+def _date(text: str | None) -> dt.datetime:
+    return _now() if text is None else as_moment(text)
+
+
+def signal_names(text: str | None) -> tuple[str, ...]:
+    """Read feature families separated by commas; the champion's when None."""
+    names = registry.CHAMPION_SIGNALS if text is None else tuple(name.strip() for name in text.split(","))
+    return tuple(signal.name for signal in signals_named(names))
+
+
+@dataclass(frozen=True)
+class WeeklyResult:
+    """A published run and whether it was made now."""
+
+    run: weekly_job.Run
+    is_new: bool
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `run.json` says, and where the files lie."""
+        folder = self.run.folder
+        files = {name: str(folder / f"forecasts.{name}") for name in ("parquet", "csv")}
+        return {**self.run.about, "is_new": self.is_new, **files, "report": str(folder / "report.html")}
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether any row is stale or abstained."""
+        return bool(self.run.about["stale"] or self.run.about["abstained"])
+
+
+def weekly(as_of: str | None, *, home: Path | None, say: Say) -> WeeklyResult:
+    """Run the weekly job."""
+    settings, now = load_settings(home), _now()
+    run, is_new = weekly_job.run_week(settings, weekly_date(as_of, now=now), now=now, say=say)
+    return WeeklyResult(run, is_new)
+
+
+def print_weekly(result: WeeklyResult, *, top: int) -> None:
+    """Print the top of the table and where everything lies."""
+    rows, about, catalog = result.run.forecasts(), result.run.about, load_catalog()
+    rows = rows[rows["target"].eq("supply_drop") & rows["horizon"].eq("current_year") & ~rows["abstained"]].head(top)
+    table = Table(
+        title=f"Exports below 70 % of normal in {about['as_of'][:4]}, as seen on {about['as_of']} ({about['week']})",
+        box=box.SIMPLE,
+    )
+    for name, style in (("mineral", ""), ("supplier", ""), ("P", "bold"), ("95 %", ""), ("normal", ""), ("tier", "")):
+        table.add_column(name, style=style, no_wrap=True)
+    table.add_column("main reason", overflow="fold")
+    for row in rows.itertuples():
+        table.add_row(
+            row.mineral,
+            catalog.country(row.supplier).name_en,
+            f"{row.probability:.0%}",
+            f"{row.p_low:.0%}-{row.p_high:.0%}",
+            f"{row.base_rate:.0%}",
+            row.tier,
+            row.driver_1,
+        )
+    console = Console()
+    if top:
+        console.print(table)
+    tiers = ", ".join(f"{about['tiers'].get(tier, 0)} {tier}" for tier in ("severe", "elevated", "guarded", "low"))
+    summary = result.summary
+    console.print(f"{about['pairs']} pairs: {tiers}; {about['abstained']} rows abstained, {about['stale']} stale.")
+    console.print(
+        f"{'Published' if result.is_new else 'Unchanged'} run {about['run_id']} ({about['kind']})", soft_wrap=True
+    )
+    for name in ("parquet", "csv", "report"):
+        console.print(f"  {name:8} {summary[name]}", soft_wrap=True, highlight=False)
+
+
+def train(
+    as_of: str | None, *, promote: bool, reason: str, signals: str | None, home: Path | None, say: Say
+) -> dict[str, Any]:
+    """Train and register a model."""
+    settings, now = load_settings(home), _now()
+    moment = quarter_monday(now) if as_of is None else as_moment(as_of)
+    if moment > now:
+        raise ConfigError(f"{moment.date()} is in the future; nothing is known then yet")
+    store = open_store(settings, now=now)
+    served = registry.train(
+        settings, store, moment, promote=promote, now=now, say=say, signals=signal_names(signals), reason=reason
+    )
+    return {
+        "version": served.version,
+        "trained_as_of": served.trained_as_of.date().isoformat(),
+        "registered_as": served.registered_as,
+        "signals": list(served.signals),
+        "champion": promote,
+    }
+
+
+def explain(
+    mineral: str, supplier: str, *, target: str, horizon: str, as_of: str | None, home: Path | None
+) -> dict[str, Any]:
+    """Give the forecast of one pair with its reasons, families and features."""
+    catalog = load_catalog()
+    known, supplier = catalog.mineral(mineral), supplier.upper()
+    country = catalog.country(supplier)
+    for value, names in ((target, TARGETS), (horizon, HORIZONS)):
+        if value not in names:
+            raise ConfigError(f"{value!r} is none of {', '.join(names)}")
+    run = weekly_job.find_run(load_settings(home), None if as_of is None else as_moment(as_of))
+    rows = run.forecasts()
+    pair = rows["mineral"].eq(mineral) & rows["supplier"].eq(supplier)
+    found = rows[pair & rows["target"].eq(target) & rows["horizon"].eq(horizon)]
+    if found.empty:
+        others = ", ".join(sorted(rows.loc[rows["mineral"].eq(mineral), "supplier"].unique())) or "nobody"
+        raise OresightError(
+            f"{known.name_en} from {country.name_en} is not tracked in run {run.run_id}: under 1 % of world exports, "
+            f"or no trade data. Tracked suppliers: {others}"
+        )
+    parts = run.explanations()
+    parts = parts[parts["mineral"].eq(mineral) & parts["supplier"].eq(supplier)]
+    parts = parts[parts["target"].eq(target) & parts["horizon"].eq(horizon)]
+    by_signal = parts.groupby("signal", sort=False)["contribution"].sum()
+    order = parts.assign(size=parts["contribution"].abs()).sort_values("size", ascending=False)
+    features = order.loc[order["feature"].ne("base"), ["signal", "feature", "value", "contribution"]]
+    return {
+        "run_id": run.run_id,
+        "names": {"mineral": known.name_en, "mineral_zh_tw": known.name_zh_tw, "supplier": country.name_en},
+        "forecast": json.loads(found.to_json(orient="records", date_format="iso"))[0],
+        "by_signal_log_odds": by_signal.to_dict(),
+        "raw_score_log_odds": float(parts["contribution"].sum()),
+        "features": json.loads(features.to_json(orient="records")),
+    }
+
+
+def print_explanation(result: dict[str, Any], *, top: int) -> None:
+    """Print the reasons of one pair."""
+    console, row, names = Console(), result["forecast"], result["names"]
+    title = f"{names['mineral']} {names['mineral_zh_tw']} from {names['supplier']}: {row['target']}, {row['horizon']}"
+    console.print(f"[bold]{title}[/bold]  (run {result['run_id']}, as of {row['as_of'][:10]})", soft_wrap=True)
+    if row["abstained"]:
+        console.print(f"No forecast: {row['reason']}")
+        return
+    console.print(
+        f"P = {row['probability']:.1%}, 95 % interval {row['p_low']:.1%} to {row['p_high']:.1%}; "
+        f"normal for this pair {row['base_rate']:.1%}; tier {row['tier']}; data as of {row['data_as_of'][:10]}"
+    )
+    if row["change"] is not None:
+        console.print(
+            f"Since last week {row['change']:+.1%}: new data {row['change_data']:+.1%}, revisions "
+            f"{row['change_revision']:+.1%}, model {row['change_model']:+.1%}"
+        )
+    for number in (1, 2, 3):
+        if row[f"driver_{number}"]:
+            console.print(f"  {number}. {row[f'driver_{number}']}", soft_wrap=True)
+    families = Table(title="By family, in log-odds (they sum to the raw score)", box=box.SIMPLE)
+    families.add_column("family")
+    families.add_column("contribution", justify="right")
+    for signal, value in result["by_signal_log_odds"].items():
+        families.add_row(signal, f"{value:+.3f}")
+    families.add_row("raw score", f"{result['raw_score_log_odds']:+.3f}", style="bold")
+    console.print(families)
+    features = Table(title=f"The {top} features that weigh most", box=box.SIMPLE)
+    for name in ("family", "feature", "value", "contribution"):
+        features.add_column(name, justify="right" if name in ("value", "contribution") else "left")
+    for part in result["features"][:top]:
+        value = "missing" if part["value"] is None else f"{part['value']:.3f}"
+        features.add_row(part["signal"], part["feature"], value, f"{part['contribution']:+.3f}")
+    console.print(features)
+
+
+def write_panel(out: Path, *, as_of: str | None, home: Path | None) -> dict[str, Any]:
+    """Write the feature matrix of one date."""
+    settings, moment = load_settings(home), _date(as_of)
+    knowledge = Knowledge(open_store(settings, now=_now()), moment)
+    rows = knowledge.panel([moment])
+    _write_parquet(rows, out)
+    return {"rows": len(rows), "features": len(feature_names()), "as_of": moment.date().isoformat(), "out": str(out)}
+
+
+def write_dataset(name: str, out: Path, *, as_of: str | None, home: Path | None) -> dict[str, Any]:
+    """Write a dataset as known at a date."""
+    if name not in datasets.DATASETS:
+        raise ConfigError(f"no dataset is called {name!r}; there are {', '.join(datasets.DATASETS)}")
+    moment = _date(as_of)
+    rows = open_store(load_settings(home), now=_now()).read(name, as_of=moment)
+    _write_parquet(rows, out)
+    return {"dataset": name, "rows": len(rows), "as_of": moment.date().isoformat(), "out": str(out)}
+
+
+def _write_parquet(rows: pd.DataFrame, out: Path) -> None:
+    if out.suffix != ".parquet":
+        raise ConfigError(f"--out {out}: the file is Parquet, so give it a name that ends in .parquet")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    aside = out.with_suffix(".parquet.part")
+    rows.to_parquet(aside, index=False)
+    aside.replace(out)
+
+
+def list_sources(*, home: Path | None) -> list[dict[str, Any]]:
+    """Describe every source and how fresh what it filled is."""
+    settings, now = load_settings(home), _now()
+    store = open_store(settings, now=now)
+    rows = []
+    for name in collection.SOURCES:
+        spec = collection.source(name).SPEC
+        newest = [moment for filled in spec.fills if (moment := store.newest(filled, as_of=now)) is not None]
+        row = {key: value for key, value in asdict(spec).items() if key != "lag"}
+        rows.append({**row, "newest_known_on": max(newest).date().isoformat() if newest else None})
+    return rows
+
+
+def print_sources(rows: list[dict[str, Any]]) -> None:
+    """Print the sources as a table."""
+    table = Table(box=box.SIMPLE)
+    for name in ("source", "publisher", "fills", "newest fact known on", "lag", "licence"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        newest = row["newest_known_on"] or "nothing yet"
+        table.add_row(row["name"], row["publisher"], ", ".join(row["fills"]), newest, row["lag_rule"], row["licence"])
+    Console().print(table)
+
+
+def ingest(source: str, files: Sequence[Path], *, released: str | None, home: Path | None) -> list[dict[str, Any]]:
+    """Take payload files into the store."""
+    settings, now = load_settings(home), _now()
+    collection.source(source)
+    store = open_store(settings, now=now)
+    moment = None if released is None else as_moment(released)
+    return [asdict(collection.ingest(store, source, path, now=now, released=moment)) for path in files]
+
+
+def print_receipts(receipts: list[dict[str, Any]]) -> None:
+    """Print what each file gave."""
+    for receipt in receipts:
+        added = ", ".join(f"{count:,} rows of {name}" for name, count in receipt["added"].items())
+        left_out = "".join(f"; {count:,} {name}" for name, count in receipt["counts"].items() if count)
+        print_line = f"{receipt['file']}: added {added}; {receipt['rejected']} rejected{left_out}"
+        Console().print(print_line, soft_wrap=True, highlight=False)
+
+
+def verify(*, as_of: str | None, home: Path | None) -> dict[str, Any]:
+    """Check the bytes and the contract of a published run."""
+    run = weekly_job.find_run(load_settings(home), None if as_of is None else as_moment(as_of))
+    broken = run.broken_files()
+    if broken:
+        raise ContractError(f"run {run.run_id}: {', '.join(broken)} changed since it was published")
+    rows = run.forecasts()
+    check_forecasts(rows)
+    return {"run_id": run.run_id, "files": len(run.about["files"]), "rows": len(rows)}

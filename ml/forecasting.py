@@ -1,0 +1,197 @@
+"""The forecast rows of one week: probabilities, abstentions, changes since last week, reasons.
+
+`change` is split exactly: what new facts moved (`change_data`), what revisions of facts
+known last week moved (`change_revision`), what another model moved (`change_model`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+
+from features import datasets
+from features.panel import all_steps, build_panel
+from features.sources import baci
+from ml.contract import tier_of
+from ml.knowledge import Knowledge
+from ml.registry import Served
+from ml.settings import Settings
+from models.explanation import driver_sentences, explanation_rows
+from models.targets import MAX_IMPUTED_FRAC
+
+__all__ = ["abstention_reasons", "forecast_week", "served_name", "with_revisions_known"]
+
+WEEK = dt.timedelta(days=7)
+GRACE = dt.timedelta(days=31)
+KEY = ["target", "mineral", "supplier", "window_start"]
+
+
+def forecast_week(
+    knowledge: Knowledge, served: Served, settings: Settings, issued_before: pd.DataFrame | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the forecast rows (without run_id and data_digest) and explanation rows of one week.
+
+    Args:
+        issued_before: the published forecasts of the week before, None when there are none.
+    """
+    as_of, forecaster = knowledge.as_of, served.forecaster
+    panel = knowledge.panel([as_of])
+    reasons = abstention_reasons(panel, served)
+    usable = panel[reasons.isna()].reset_index(drop=True)
+    rows = forecaster.predict(usable).drop(columns="raw_score")
+    rows = rows.merge(_last_week(knowledge, served, issued_before), on=KEY, how="left", validate="one_to_one")
+    rows = _with_change(rows, served.version)
+    limits = (settings.tier_guarded, settings.tier_elevated, settings.tier_severe)
+    rows = rows.assign(
+        tier=tier_of(rows["probability"], limits),
+        abstained=False,
+        reason=pd.Series(None, index=rows.index, dtype="str"),
+    )
+    rows = rows.assign(alert=rows["tier"].isin(["elevated", "severe"]) & (rows["p_low"] > rows["base_rate"]))
+    explanations = _explanations(served, usable)
+    rows = rows.merge(_drivers(explanations, usable), on=["target", "horizon", "mineral", "supplier"], how="left")
+    rows = pd.concat([rows, _abstained(panel, reasons, served)], ignore_index=True)
+    facts = panel[["mineral", "supplier", "stage", "trade_known_at", "trade_last_year"]]
+    rows = rows.merge(facts, on=["mineral", "supplier"], validate="many_to_one")
+    expected = baci.SPEC.lag.newest_year(as_of - GRACE) if baci.SPEC.lag else 0
+    rows = rows.assign(
+        stale=rows["trade_last_year"] < expected, model_name=served_name(served), model_version=served.version
+    )
+    rows = rows.rename(columns={"trade_known_at": "data_as_of"}).drop(columns="trade_last_year")
+    rank = rows["probability"].fillna(-1.0).rank(ascending=False, method="first")
+    order = rows.assign(rank=rank).sort_values(["target", "horizon", "rank"], ascending=[False, True, True])
+    return order.drop(columns="rank").reset_index(drop=True), explanations
+
+
+def served_name(served: Served) -> str:
+    """Give the name of the kind of model that serves."""
+    return next(iter(served.forecaster.parts.values())).name
+
+
+def abstention_reasons(panel: pd.DataFrame, served: Served) -> pd.Series:
+    """Say per row why no forecast is given; missing where one is."""
+    reasons = pd.Series(None, index=panel.index, dtype="str")
+    imputed = panel["trade_imputed"] > MAX_IMPUTED_FRAC
+    reasons = reasons.mask(imputed, "more than half of the last known year's value has an imputed quantity")
+    needed = {name for part in served.forecaster.parts.values() for name in part.parts()[0].never_missing}
+    gaps = panel[sorted(needed)].isna()
+    for name in gaps.columns[gaps.any()]:
+        reasons = reasons.mask(gaps[name] & reasons.isna(), f"{name} is unknown, which it never was in training")
+    return reasons
+
+
+def with_revisions_known(table: pd.DataFrame, key: list[str], *, since: pd.Timestamp) -> tuple[pd.DataFrame, int]:
+    """Give what was known at `since`, with later revisions of those facts as if they had been known then.
+
+    Returns:
+        The rows, and how many of them are revisions.
+    """
+    known = table[table["available_at"] <= since]
+    later = table[table["available_at"] > since]
+    is_revision = pd.MultiIndex.from_frame(later[key]).isin(pd.MultiIndex.from_frame(known[key]))
+    revised = later[is_revision].sort_values("available_at").drop_duplicates(key, keep="last")
+    if revised.empty:
+        return known, 0
+    untouched = ~pd.MultiIndex.from_frame(known[key]).isin(pd.MultiIndex.from_frame(revised[key]))
+    first = known[~untouched].groupby(key, sort=False)["available_at"].max().rename("moment").reset_index()
+    revised = revised.merge(first, on=key).assign(available_at=lambda rows: rows["moment"]).drop(columns="moment")
+    return pd.concat([known[untouched], revised], ignore_index=True), len(revised)
+
+
+def _last_week(knowledge: Knowledge, served: Served, issued_before: pd.DataFrame | None) -> pd.DataFrame:
+    """Give per pair and window: last week by this model, the same with revisions, and what was issued."""
+    before = knowledge.as_of - WEEK
+    then = _predict(knowledge.panel([before]), served).rename(columns={"probability": "p_before"})
+    revised = _revised_panel(knowledge, before)
+    if revised is None:
+        then = then.assign(p_revised=then["p_before"])
+    else:
+        again = _predict(revised, served).rename(columns={"probability": "p_revised"})
+        then = then.merge(again, on=KEY, how="left").assign(
+            p_revised=lambda rows: rows["p_revised"].fillna(rows["p_before"])
+        )
+    issued = pd.DataFrame(columns=[*KEY, "p_issued", "version_before"])
+    if issued_before is not None:
+        issued = issued_before[[*KEY, "probability", "model_version"]]
+        issued = issued.rename(columns={"probability": "p_issued", "model_version": "version_before"})
+    issued = issued.astype({"window_start": "datetime64[us, UTC]", "p_issued": "float64"})
+    return then.merge(issued, on=KEY, how="left")
+
+
+def _predict(panel: pd.DataFrame, served: Served) -> pd.DataFrame:
+    usable = panel[abstention_reasons(panel, served).isna()].reset_index(drop=True)
+    return served.forecaster.predict(usable)[[*KEY, "probability"]]
+
+
+def _revised_panel(knowledge: Knowledge, before: dt.datetime) -> pd.DataFrame | None:
+    tables, revisions = {}, 0
+    for name, table in knowledge.tables.items():
+        key = list(datasets.dataset(name).key)
+        # An event's end is news about it, not a correction of what was said before.
+        if name in ("measures", "incidents", "coverage"):
+            tables[name] = table[table["available_at"] <= pd.Timestamp(before)]
+            continue
+        tables[name], count = with_revisions_known(table, key, since=pd.Timestamp(before))
+        revisions += count
+    if not revisions:
+        return None
+    steps = all_steps(tables, knowledge.catalog, knowledge.signals)
+    return build_panel(steps, knowledge.catalog, [before], knowledge.signals)
+
+
+def _with_change(rows: pd.DataFrame, version: str) -> pd.DataFrame:
+    # Issued by this very model: what differs from the recomputation is late data, not the model.
+    was_issued = rows["p_issued"].notna()
+    same_model = rows["version_before"].eq(version)
+    previous = rows["p_issued"].where(was_issued, rows["p_before"])
+    change_model = (rows["p_before"] - previous).where(~same_model, 0.0)
+    change_revision = rows["p_revised"] - rows["p_before"]
+    change = rows["probability"] - previous
+    change_data = change - change_revision - change_model
+    known = previous.notna()
+    return rows.assign(
+        probability_previous=previous,
+        change=change,
+        change_data=change_data,
+        change_revision=change_revision.where(known),
+        change_model=change_model.where(known),
+    ).drop(columns=["p_before", "p_revised", "p_issued", "version_before"])
+
+
+def _explanations(served: Served, usable: pd.DataFrame) -> pd.DataFrame:
+    tables = [
+        explanation_rows(part.parts()[0], usable).assign(target=target, horizon=horizon)
+        for (target, horizon), part in served.forecaster.parts.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _drivers(explanations: pd.DataFrame, usable: pd.DataFrame) -> pd.DataFrame:
+    tables = [
+        driver_sentences(part.drop(columns=["target", "horizon"]), usable).assign(target=target, horizon=horizon)
+        for (target, horizon), part in explanations.groupby(["target", "horizon"], sort=False)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _abstained(panel: pd.DataFrame, reasons: pd.Series, served: Served) -> pd.DataFrame:
+    held = panel[reasons.notna()].reset_index(drop=True)
+    why = reasons[reasons.notna()].reset_index(drop=True)
+    template = served.forecaster.frame_of(held)
+    missing = dict.fromkeys(
+        ["probability", "p_low", "p_high", "probability_previous", "change", "change_data", "change_revision"], np.nan
+    )
+    times = len(template) // max(len(held), 1)
+    return template.assign(
+        **missing,
+        change_model=np.nan,
+        tier=pd.Series(None, index=template.index, dtype="str"),
+        alert=False,
+        abstained=True,
+        reason=np.tile(why.to_numpy(), times),
+        driver_1=None,
+        driver_2=None,
+        driver_3=None,
+    )

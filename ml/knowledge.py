@@ -1,0 +1,85 @@
+"""From the store to what models learn from: step functions, panels and labels, as known at one date."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from features import collection, panel
+from features.catalog import Catalog, load_catalog
+from features.errors import ConfigError
+from features.exports import yearly_exports
+from features.signals.declaration import Signal, Steps
+from features.signals.trade import TRACKED_SHARE_FRAC
+from features.store import Store
+from ml.settings import Settings
+from models.targets import label_table
+
+__all__ = ["TRAINING_SHARE_FRAC", "Knowledge", "open_store", "signals_named"]
+
+# Models also learn from pairs too small to be tracked: their falls look like those of tracked ones.
+TRAINING_SHARE_FRAC = 0.001
+
+
+def open_store(settings: Settings, *, now: dt.datetime) -> Store:
+    """Open the store; a new one is filled from the embedded bundle first."""
+    store = Store(settings.datasets, settings.memory_limit, settings.workers)
+    if store.is_empty():
+        collection.ingest_bundle(store, now=now)
+    return store
+
+
+def signals_named(names: Sequence[str] | None) -> tuple[Signal, ...]:
+    """Give the signals called `names`, all when None; `trade` is always among them.
+
+    Raises:
+        ConfigError: a name is unknown.
+    """
+    known = {signal.name: signal for signal in panel.SIGNALS}
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise ConfigError(f"unknown signal(s) {', '.join(unknown)}; there are {', '.join(known)}")
+    chosen = set(known if names is None else names) | {"trade"}
+    return tuple(signal for signal in panel.SIGNALS if signal.name in chosen)
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything known at `as_of`, computed when first asked for."""
+
+    store: Store
+    as_of: dt.datetime
+    signals: tuple[Signal, ...] = panel.SIGNALS
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalogue."""
+        return load_catalog()
+
+    @cached_property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Every known version of the datasets the signals need."""
+        return self.store.histories(panel.datasets_needed(self.signals), as_of=self.as_of)
+
+    @cached_property
+    def steps(self) -> dict[str, list[Steps]]:
+        """The step functions of every signal."""
+        return panel.all_steps(self.tables, self.catalog, self.signals)
+
+    @cached_property
+    def exports(self) -> pd.DataFrame:
+        """Yearly exports per pair in snapshots."""
+        return yearly_exports(self.tables["trade"], self.catalog)
+
+    @cached_property
+    def labels(self) -> pd.DataFrame:
+        """Every pair-year that is resolved by `as_of`."""
+        return label_table(self.exports)
+
+    def panel(self, as_ofs: Sequence[dt.datetime], *, min_share: float = TRACKED_SHARE_FRAC) -> pd.DataFrame:
+        """Build the panel at `as_ofs`, none of them after `as_of`."""
+        return panel.build_panel(self.steps, self.catalog, as_ofs, self.signals, min_share=min_share)

@@ -1,0 +1,70 @@
+"""When forecasts are made: yearly backtest origins, training dates and the weekly date. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from features.errors import ConfigError
+from features.knowledge_time import UTC, as_moment, iso_week, monday_after, monday_on_or_before
+
+__all__ = ["EARLIEST_WEEK", "Origin", "first_training_year", "training_dates", "weekly_date", "yearly_origins"]
+
+EARLIEST_WEEK = dt.datetime(2005, 1, 3, tzinfo=UTC)
+first_training_year = 1998
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Origin:
+    """One date for all pairs: what was known then is all a model may use."""
+
+    as_of: dt.datetime
+
+    @property
+    def week(self) -> str:
+        """The ISO week, such as '2024-W30'."""
+        return iso_week(self.as_of)
+
+
+def yearly_origins(first: int, last: int, *, month: int = 7, day: int = 15) -> list[Origin]:
+    """Give one origin a year: the Monday after the given day.
+
+    Example:
+        >>> [origin.as_of.date().isoformat() for origin in yearly_origins(2023, 2024)]
+        ['2023-07-17', '2024-07-22']
+    """
+    if last < first:
+        raise ConfigError(f"the last origin year {last} is before the first, {first}")
+    return [Origin(monday_after(dt.datetime(year, month, day, tzinfo=UTC))) for year in range(first, last + 1)]
+
+
+def training_dates(until: dt.datetime) -> list[dt.datetime]:
+    """Give the dates whose rows a model learns from: the Mondays after 15 January and 15 July, before `until`.
+
+    January knows trade three years back, July two; a model that serves every week needs both.
+    """
+    dates = [
+        monday_after(dt.datetime(year, month, 15, tzinfo=UTC))
+        for year in range(first_training_year, until.year + 1)
+        for month in (1, 7)
+    ]
+    return [date for date in dates if date < until]
+
+
+def weekly_date(text: str | None, *, now: dt.datetime) -> dt.datetime:
+    """Give the Monday to forecast for: the one given, or this week's.
+
+    Raises:
+        ConfigError: not a Monday, before 2005, or in the future.
+    """
+    if text is None:
+        return monday_on_or_before(now)
+    moment = as_moment(text)
+    monday = monday_on_or_before(moment)
+    if monday != moment:
+        raise ConfigError(f"{text} is not a Monday; the Monday of its week is {monday.date()}")
+    if moment > now:
+        raise ConfigError(f"{text} is in the future; the latest week is {monday_on_or_before(now).date()}")
+    if moment < EARLIEST_WEEK:
+        raise ConfigError(f"{text} is before the first week that can be replayed, {EARLIEST_WEEK.date()}")
+    return moment

@@ -1,0 +1,1 @@
+"""Where a run goes once it is made: pages, tables and feeds for people and programs."""

@@ -1,0 +1,238 @@
+"""The weekly batch: one as_of in, one published run out; whole or not at all.
+
+A run is written into a folder aside and renamed into `runs/`; then `current.json` is
+swapped. The run's id comes from the week, the data, the model, the settings and the
+run before, so the same inputs give the same run, byte for byte.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from features.errors import ContractError, OresightError
+from features.exports import known_exports
+from features.knowledge_time import UTC, iso_week
+from ml import registry, tracking
+from ml.contract import COLUMNS, EXPLANATION_COLUMNS, check_forecasts, conform
+from ml.forecasting import forecast_week
+from ml.knowledge import Knowledge, open_store, signals_named
+from ml.publish.weekly_report import render_weekly_report
+from ml.settings import Settings
+
+__all__ = ["Run", "current_run", "find_run", "previous_run", "run_week"]
+
+FORMAT_VERSION = 1
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One published weekly run on disk."""
+
+    folder: Path
+
+    @property
+    def about(self) -> dict:
+        """What `run.json` says."""
+        return json.loads((self.folder / "run.json").read_text())
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, also its folder's name."""
+        return self.folder.name
+
+    def forecasts(self) -> pd.DataFrame:
+        """Read the forecast table."""
+        return pd.read_parquet(self.folder / "forecasts.parquet")
+
+    def explanations(self) -> pd.DataFrame:
+        """Read the explanation table."""
+        return pd.read_parquet(self.folder / "explanations.parquet")
+
+    def broken_files(self) -> list[str]:
+        """List files whose bytes are not those that were published."""
+        files = self.about["files"]
+        return [name for name, digest in files.items() if _sha256(self.folder / name) != digest]
+
+
+def published(settings: Settings) -> list[Run]:
+    """List all published runs, oldest week first."""
+    folders = [path.parent for path in settings.runs.glob("*/run.json") if not path.parent.name.startswith(".")]
+    return [Run(folder) for folder in sorted(folders, key=lambda path: (Run(path).about["as_of"], path.name))]
+
+
+def current_run(settings: Settings) -> Run | None:
+    """Give the run that `current.json` names, None when nothing was published yet."""
+    pointer = settings.runs / "current.json"
+    return Run(settings.runs / json.loads(pointer.read_text())["run_id"]) if pointer.exists() else None
+
+
+def find_run(settings: Settings, as_of: dt.datetime | None) -> Run:
+    """Give the newest run of a week, or the current one.
+
+    Raises:
+        OresightError: there is none.
+    """
+    if as_of is None:
+        run = current_run(settings)
+        if run is None:
+            raise OresightError(f"no run has been published below {settings.runs}; run `oresight weekly` first")
+        return run
+    runs = [run for run in published(settings) if run.about["as_of"] == as_of.date().isoformat()]
+    if not runs:
+        raise OresightError(f"no run for {as_of.date()}; run `oresight weekly --as-of {as_of.date()}` first")
+    return max(runs, key=lambda run: run.about["created_at"])
+
+
+def previous_run(settings: Settings, as_of: dt.datetime) -> Run | None:
+    """Give the newest published run of the week before `as_of`."""
+    before = (as_of - dt.timedelta(days=7)).date().isoformat()
+    runs = [run for run in published(settings) if run.about["as_of"] == before]
+    return max(runs, key=lambda run: run.about["created_at"]) if runs else None
+
+
+def run_week(settings: Settings, as_of: dt.datetime, *, now: dt.datetime, say: Say) -> tuple[Run, bool]:
+    """Forecast the week of `as_of` and publish it.
+
+    Returns:
+        The run, and whether it was made now (False: the same run had been published before).
+
+    Raises:
+        ContractError: the tables break the contract; nothing was published.
+        OresightError: another weekly job is running.
+    """
+    with _only_one(settings):
+        _clear_leftovers(settings)
+        store = open_store(settings, now=now)
+        served = registry.model_for_week(settings, store, as_of, now=now, say=say)
+        before = previous_run(settings, as_of)
+        digest = store.digest(as_of=as_of)
+        run_id = _run_id(settings, as_of, digest, served.version, before)
+        run = Run(settings.runs / run_id)
+        if (run.folder / "run.json").exists():
+            say(f"Week {iso_week(as_of)} with the same data and model is published already")
+            _point_current(settings)
+            return run, False
+        say(f"Forecasting {iso_week(as_of)} ({as_of.date()}) with model {served.version}")
+        knowledge = Knowledge(store, as_of, signals_named(served.signals))
+        forecasts, explanations = forecast_week(knowledge, served, settings, before.forecasts() if before else None)
+        forecasts = conform(forecasts.assign(run_id=run_id, data_digest=digest), COLUMNS)
+        explanations = conform(explanations.assign(run_id=run_id), EXPLANATION_COLUMNS)
+        check_forecasts(forecasts)
+        is_live = as_of + dt.timedelta(days=7) > now
+        about = _about(run_id, as_of, now, served, digest, forecasts, is_live=is_live)
+        aside = settings.runs / f".{run_id}.part"
+        aside.mkdir(parents=True)
+        say("Writing tables and report")
+        _write(aside, forecasts, explanations, about, knowledge)
+        aside.replace(run.folder)
+        _point_current(settings)
+    say("Logging the run to MLflow")
+    _log(settings, run, served.registered_as)
+    return run, True
+
+
+def _run_id(settings: Settings, as_of: dt.datetime, digest: str, version: str, before: Run | None) -> str:
+    limits = (settings.tier_guarded, settings.tier_elevated, settings.tier_severe)
+    about = [as_of.isoformat(), digest, version, limits, before.run_id if before else None, FORMAT_VERSION]
+    return f"{iso_week(as_of)}-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:10]}"
+
+
+def _about(
+    run_id: str,
+    as_of: dt.datetime,
+    now: dt.datetime,
+    served: registry.Served,
+    digest: str,
+    forecasts: pd.DataFrame,
+    *,
+    is_live: bool,
+) -> dict:
+    drop = forecasts[forecasts["target"].eq("supply_drop") & forecasts["horizon"].eq("current_year")]
+    return {
+        "run_id": run_id,
+        "as_of": as_of.date().isoformat(),
+        "week": iso_week(as_of),
+        "kind": "live" if is_live else "hindcast",
+        "created_at": now.astimezone(UTC).isoformat(timespec="seconds"),
+        "model_version": served.version,
+        "trained_as_of": served.trained_as_of.date().isoformat(),
+        "signals": list(served.signals),
+        "data_digest": digest,
+        "rows": len(forecasts),
+        "pairs": len(drop),
+        "abstained": int(forecasts["abstained"].sum()),
+        "stale": int(forecasts["stale"].sum()),
+        "tiers": {str(key): int(value) for key, value in drop["tier"].value_counts().items()},
+    }
+
+
+def _write(
+    folder: Path, forecasts: pd.DataFrame, explanations: pd.DataFrame, about: dict, knowledge: Knowledge
+) -> None:
+    forecasts.to_parquet(folder / "forecasts.parquet", index=False, compression="zstd")
+    forecasts.to_csv(folder / "forecasts.csv", index=False, date_format="%Y-%m-%d")
+    explanations.to_parquet(folder / "explanations.parquet", index=False, compression="zstd")
+    history = known_exports(knowledge.exports, pd.Timestamp(knowledge.as_of))
+    data_as_of = {
+        name: table["available_at"].max().date().isoformat() for name, table in knowledge.tables.items() if len(table)
+    }
+    # The page says nothing of the clock, so that it too is the same for the same run.
+    meta = {key: value for key, value in about.items() if key != "created_at"} | {"data_as_of": data_as_of}
+    page = render_weekly_report(forecasts, explanations, meta, history[["mineral", "supplier", "year", "tonnes"]])
+    (folder / "report.html").write_text(page)
+    files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    (folder / "run.json").write_text(json.dumps({**about, "files": files}, indent=2) + "\n")
+
+
+def _point_current(settings: Settings) -> None:
+    runs = published(settings)
+    if not runs:
+        raise ContractError("no run to point at")
+    newest = max(runs, key=lambda run: (run.about["as_of"], run.about["created_at"]))
+    aside = settings.runs / "current.json.part"
+    aside.write_text(json.dumps({"run_id": newest.run_id, "as_of": newest.about["as_of"]}) + "\n")
+    aside.replace(settings.runs / "current.json")
+
+
+def _log(settings: Settings, run: Run, registered_as: str) -> None:
+    about = run.about
+    with tracking.mlflow_at(settings) as mlflow:
+        params = {key: about[key] for key in ("as_of", "kind", "model_version", "data_digest", "trained_as_of")}
+        tags = {"run_id": run.run_id, "registered_as": registered_as}
+        with tracking.parent_run(mlflow, f"weekly {about['week']}", params, tags):
+            counts = {f"tier_{tier}": count for tier, count in about["tiers"].items()}
+            mlflow.log_metrics({"pairs": about["pairs"], "abstained": about["abstained"], **counts})
+            for name in ("forecasts.csv", "report.html", "run.json"):
+                mlflow.log_artifact(str(run.folder / name))
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / "weekly.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OresightError(f"another weekly job is using {settings.home}; wait for it to end") from None
+        yield
+
+
+def _clear_leftovers(settings: Settings) -> None:
+    # What a killed run left aside was never published; it goes.
+    for path in settings.runs.glob(".*.part"):
+        shutil.rmtree(path)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"

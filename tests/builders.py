@@ -1,0 +1,91 @@
+"""Small tables in the shape of the datasets, each call with only what the test is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from features import datasets
+from features.knowledge_time import Lag
+
+TRADE_LAG = Lag(years=2, month=2, day=1)
+# Real codes of the catalogue, so that the catalogue itself can be used: two of cobalt, one of manganese,
+# one of rare earths that only counts from 2000 on.
+HS_CODES = {"282200": "cobalt", "810510": "cobalt", "260200": "manganese", "284610": "rare_earths"}
+SUPPLIERS = ("AUS", "CHN", "COD")
+BUYERS = ("CHN", "DEU", "JPN", "USA")
+
+
+def utc(text: str) -> pd.Timestamp:
+    return pd.Timestamp(text, tz="UTC").as_unit("us")
+
+
+def rows(name: str, records: Iterable[dict]) -> pd.DataFrame:
+    """Give `records` as dataset `name`; source and is_retracted are filled in."""
+    frame = pd.DataFrame([{"source": "test", "is_retracted": False} | record for record in records])
+    if frame.empty:
+        return datasets.empty(name)
+    types = {column: str(field.dtype) for column, field in datasets.dataset(name).schema.columns.items()}
+    for column in (column for column, dtype in types.items() if dtype == datasets.MOMENT):
+        frame[column] = pd.to_datetime(frame[column], utc=True)
+    return frame[list(types)].astype(types)
+
+
+def flow(year: int, supplier: str, importer: str, tonnes: float, **other) -> dict:
+    """One trade record: cobalt oxide at 10 USD per kg, known at BACI's usual moment."""
+    usual = {"hs_code": "282200", "is_imputed": False, "available_at": TRADE_LAG.available_at(year)}
+    names = {"year": year, "supplier": supplier, "importer": importer, "quantity_tonnes": float(tonnes)}
+    return {"value_usd": 10_000.0 * tonnes} | usual | names | other
+
+
+def series(supplier: str, tonnes: Sequence[float | None], first: int = 2000, **other) -> list[dict]:
+    """One flow a year to Japan; None leaves the year out."""
+    years = range(first, first + len(tonnes))
+    return [flow(y, supplier, "JPN", t, **other) for y, t in zip(years, tonnes, strict=True) if t is not None]
+
+
+def event(event_id: str, mineral: str, supplier: str, known: str | pd.Timestamp, **other) -> dict:
+    """One tightening export ban or, by `kind`, something else."""
+    usual = {"kind": "export_ban", "direction": "tightening", "severity": 2, "confidence": "high", "title": event_id}
+    moment = utc(known) if isinstance(known, str) else known
+    dates = {"effective_at": pd.NaT, "ended_at": pd.NaT, "available_at": moment}
+    return {"event_id": event_id, "mineral": mineral, "supplier": supplier} | usual | dates | other
+
+
+def random_trade(seed: int, years: range = range(1998, 2006)) -> pd.DataFrame:
+    """Flows with revisions and withdrawals; one flow a year is never withdrawn."""
+    rng = np.random.default_rng(seed)
+    records = []
+    for year in years:
+        records.append(flow(year, "AUS", "ITA", 5.0))
+        for code in HS_CODES:
+            for supplier in SUPPLIERS:
+                for importer in BUYERS:
+                    if supplier == importer or rng.random() < 0.45:
+                        continue
+                    records += _versions(rng, year, supplier, importer, code)
+    return rows("trade", records)
+
+
+def _versions(rng: np.random.Generator, year: int, supplier: str, importer: str, code: str) -> list[dict]:
+    moment, records = TRADE_LAG.available_at(year), []
+    for number in range(rng.choice([1, 2, 3], p=[0.7, 0.2, 0.1])):
+        tonnes = float(rng.choice([0.0, rng.integers(1, 100), rng.integers(100, 5000)], p=[0.1, 0.3, 0.6]))
+        value = float(rng.choice([0.0, tonnes * rng.integers(500, 2000)], p=[0.05, 0.95]))
+        records.append(
+            flow(
+                year,
+                supplier,
+                importer,
+                tonnes,
+                hs_code=code,
+                value_usd=value,
+                is_imputed=bool(rng.random() < 0.3),
+                is_retracted=bool(number and rng.random() < 0.3),
+                available_at=moment,
+            )
+        )
+        moment = pd.Timestamp(moment) + pd.Timedelta(days=int(rng.choice([90, 365, 730])))
+    return records
