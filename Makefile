@@ -89,21 +89,23 @@ setup-dev: $(DEV) $(PACKAGE) ## The same, with the development tools of requirem
 
 # ---- running it --------------------------------------------------------------------------------
 
-.PHONY: forecast backtest train demo bench
+.PHONY: forecast backtest ablation train demo bench
 forecast: setup ## Write this week's run and print the top of its table (AS_OF=YYYY-MM-DD for another week)
 	@$(BIN)/oresight weekly $(if $(AS_OF),--as-of '$(AS_OF)')
 
-backtest: setup ## Score a target over rolling origins (TARGET=supply_drop, OUT=folder)
-	@$(BIN)/oresight backtest --target '$(or $(TARGET),supply_drop)' \
-	  --out '$(or $(OUT),$(STATE)/backtests/$(or $(TARGET),supply_drop))'
+backtest: setup ## Score every target over rolling origins (TARGET=supply_drop for one, OUT=folder)
+	@$(BIN)/oresight backtest $(if $(TARGET),--target '$(TARGET)') --out '$(or $(OUT),$(STATE)/backtest)'
 
-train: setup ## Train and register the models (TARGET=… for one target)
-	@$(BIN)/oresight train $(if $(TARGET),--target '$(TARGET)')
+ablation: setup ## Say what each feature family earns (OUT=folder); about as long as five backtests
+	@$(BIN)/oresight ablation --out '$(or $(OUT),$(STATE)/ablation)'
 
-demo: setup ## Show the whole way from data to warning on a small example
+train: setup ## Train and register a model on what is known at the start of this quarter
+	@$(BIN)/oresight train
+
+demo: setup ## Replay one past week in a temporary folder and compare it with what happened
 	@$(BIN)/oresight demo
 
-bench: setup ## Measure time and memory of the main steps
+bench: setup ## Measure the main steps as ratios within one run
 	@$(BIN)/python -m ml.bench
 
 # ---- checking it -------------------------------------------------------------------------------
@@ -128,15 +130,19 @@ typecheck: setup-dev ## Check the types with mypy
 
 # ---- what is generated -------------------------------------------------------------------------
 
-.PHONY: notebooks codebook screenshot lock clean
-notebooks: setup-dev ## Run every notebook and keep its fresh output
+.PHONY: notebooks codebook model-card screenshot lock clean
+notebooks: setup-dev ## Run every notebook; no output is stored
 	@$(if $(NOTEBOOKS),,echo "There are no notebooks in notebooks/." >&2; exit 2)
-	@$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=900 $(NOTEBOOKS)
+	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 $(NOTEBOOKS)
 
 codebook: setup ## Regenerate docs/codebook.md from the feature specifications
 	@$(BIN)/python -m features.codebook
 
-screenshot: REPORT ?= $(STATE)/runs/current/report.html
+model-card: setup ## Rewrite model card, README table and quoted figures from make backtest and make ablation
+	@$(BIN)/python -m ml.model_card --backtest '$(STATE)/backtest' --ablation '$(STATE)/ablation'
+
+screenshot: RUN = $(shell sed -n 's/.*"run_id": "\([^"]*\)".*/\1/p' $(STATE)/runs/current.json 2>/dev/null)
+screenshot: REPORT ?= $(STATE)/runs/$(RUN)/report.html
 screenshot: ## Take docs/report.png from the newest run's report (REPORT=file.html for another)
 	@test -f '$(REPORT)' || { echo "There is no report at $(REPORT). Make one with: make forecast" >&2; exit 2; }
 	@test -n '$(CHROMIUM)' || { echo "A Chromium on the PATH takes the picture; there is none." >&2; exit 2; }

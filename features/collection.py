@@ -83,7 +83,9 @@ def ingest(store: Store, name: str, path: Path, *, now: dt.datetime, released: d
         )
     tables = {key: _not_before(table, released) for key, table in harvest.tables.items()}
     _check_not_in_future(tables, path, now)
-    added = {key: store.append(key, table, where=str(path)) for key, table in tables.items()}
+    # Every table must pass before the first is stored.
+    news = {key: store.news(key, table, where=str(path)) for key, table in tables.items()}
+    added = {key: store.append(key, table, where=str(path)) for key, table in news.items()}
     _quarantine(store, name, harvest.rejected)
     _keep_payload(store, name, path)
     return Receipt(name, path.name, added, len(harvest.rejected), dict(harvest.counts))
@@ -118,9 +120,10 @@ def _quarantine(store: Store, name: str, rejected: pd.DataFrame) -> None:
     folder = store.folder / "quarantine"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.csv"
-    table = rejected.assign(source=name)
+    table = rejected.assign(source=name).astype("str").fillna("")
     if path.exists():
-        table = pd.concat([pd.read_csv(path, dtype="str"), table.astype("str")]).drop_duplicates()
+        before = pd.read_csv(path, dtype="str", keep_default_na=False)
+        table = pd.concat([before, table]).drop_duplicates()
     aside = path.with_suffix(".part")
     table.to_csv(aside, index=False)
     aside.replace(path)
@@ -131,4 +134,6 @@ def _keep_payload(store: Store, name: str, path: Path) -> None:
         return
     folder = store.folder.parent / "payloads" / name
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, folder / path.name)
+    kept = folder / path.name
+    if path.resolve() != kept.resolve():
+        shutil.copyfile(path, kept)

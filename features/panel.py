@@ -168,5 +168,7 @@ def _is_transit(joined: pd.DataFrame) -> pd.Series:
     # product is, and who imports nearly as much of the product as it exports. Before any production figure
     # is known only the last can be told.
     passes_on = joined["trade_reexport_ratio"] >= np.log(TRANSIT_IMPORTS_PER_EXPORT)
-    is_producer, is_none = joined["production_is_producer"].eq(1.0), joined["production_is_producer"].eq(0.0)
+    unknown = pd.Series(np.nan, index=joined.index)
+    produces = joined.get("production_is_producer", unknown)
+    is_producer, is_none = produces.eq(1.0), produces.eq(0.0)
     return ~is_producer & (passes_on | (is_none & joined["stage"].eq("extraction")))

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -25,7 +26,7 @@ __all__ = ["Store", "connect"]
 
 def connect(memory_limit: str = "4GB", threads: int = 2, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
     """Open an in-memory DuckDB with our limits instead of those it guesses from the machine."""
-    settings: dict[str, str | int] = {"memory_limit": memory_limit, "threads": threads}
+    settings: dict[str, Any] = {"memory_limit": memory_limit, "threads": threads}
     if spill is not None:
         settings |= {"temp_directory": str(spill), "max_temp_directory_size": "8GB"}
     return duckdb.connect(":memory:", config=settings)
@@ -61,8 +62,7 @@ class Store:
             BadInput: the rows break the schema, or contradict a stored row with the same key and the
                 same `available_at` (a revision must be known later than what it revises).
         """
-        rows = datasets.check(name, rows, where=where)
-        fresh = self._only_news(name, rows, where=where)
+        fresh = self.news(name, rows, where=where)
         if fresh.empty:
             return 0
         target = self.folder / name
@@ -74,6 +74,39 @@ class Store:
         fresh.to_parquet(aside, index=False, compression="zstd")
         aside.replace(path)
         return len(fresh)
+
+    def news(self, name: str, rows: pd.DataFrame, *, where: str) -> pd.DataFrame:
+        """Give those of `rows` that `append` would add, and raise what it would raise; nothing is stored.
+
+        A row is news unless the version before it, stored or in `rows` itself, already says the same.
+        """
+        rows = datasets.check(name, rows, where=where)
+        spec = datasets.dataset(name)
+        if rows.empty or not (self.batches(name) or rows.duplicated(list(spec.key)).any()):
+            return rows
+        key = ", ".join(spec.key)
+        said = ", ".join(c for c in spec.columns if c not in (*spec.key, "available_at", "source"))
+        stored = f"UNION ALL SELECT *, -1 FROM ({self._known(name)})" if self.batches(name) else ""
+        sql = f"""
+            SELECT row_at, available_at IS NOT DISTINCT FROM before_at AS is_clash FROM (
+                SELECT row_at, available_at, said, lag(said) OVER versions AS before,
+                       lag(available_at) OVER versions AS before_at
+                FROM (SELECT *, row({said}) AS said FROM (SELECT * FROM given {stored}))
+                WINDOW versions AS (PARTITION BY {key} ORDER BY available_at, row_at))
+            WHERE row_at >= 0 AND said IS DISTINCT FROM before ORDER BY row_at"""
+        with connect(self.memory_limit, self.threads) as db:
+            db.register("given", rows.assign(row_at=range(len(rows))))
+            moment = {"as_of": dt.datetime.max.replace(tzinfo=dt.UTC, microsecond=0)} if stored else {}
+            news = db.execute(sql, moment).df()
+        if news["is_clash"].any():
+            first = rows.iloc[news.loc[news["is_clash"], "row_at"].iloc[0]]
+            raise BadInput(
+                where=f"{where}, {name} {dict(first[list(spec.key)])}",
+                expected="a revision to be known later than the figure it revises",
+                found=f"another figure for the same moment {first['available_at'].date()}",
+                remedy="Give the release date of this file with --released YYYY-MM-DD.",
+            )
+        return rows.iloc[news["row_at"]].reset_index(drop=True)
 
     def read(self, name: str, *, as_of: dt.datetime) -> pd.DataFrame:
         """Give the newest version of each fact known at `as_of`, without withdrawn ones, sorted by key."""
@@ -135,35 +168,6 @@ class Store:
             rows = db.execute(sql, parameters).df()
         dtypes = {column: str(field.dtype) for column, field in spec.schema.columns.items()}
         return rows.astype(dtypes)[spec.columns]
-
-    def _only_news(self, name: str, rows: pd.DataFrame, *, where: str) -> pd.DataFrame:
-        # A row is news unless the version before it, stored or in `rows` itself, already says the same.
-        spec = datasets.dataset(name)
-        if rows.empty or not (self.batches(name) or rows.duplicated(list(spec.key)).any()):
-            return rows
-        key = ", ".join(spec.key)
-        said = ", ".join(c for c in spec.columns if c not in (*spec.key, "available_at", "source"))
-        stored = f"UNION ALL SELECT *, -1 FROM ({self._known(name)})" if self.batches(name) else ""
-        sql = f"""
-            SELECT row_at, available_at IS NOT DISTINCT FROM before_at AS is_clash FROM (
-                SELECT row_at, available_at, said, lag(said) OVER versions AS before,
-                       lag(available_at) OVER versions AS before_at
-                FROM (SELECT *, row({said}) AS said FROM (SELECT * FROM given {stored}))
-                WINDOW versions AS (PARTITION BY {key} ORDER BY available_at, row_at))
-            WHERE row_at >= 0 AND said IS DISTINCT FROM before ORDER BY row_at"""
-        with connect(self.memory_limit, self.threads) as db:
-            db.register("given", rows.assign(row_at=range(len(rows))))
-            moment = {"as_of": dt.datetime.max.replace(tzinfo=dt.UTC, microsecond=0)} if stored else {}
-            news = db.execute(sql, moment).df()
-        if news["is_clash"].any():
-            first = rows.iloc[news.loc[news["is_clash"], "row_at"].iloc[0]]
-            raise BadInput(
-                where=f"{where}, {name} {dict(first[list(spec.key)])}",
-                expected="a revision to be known later than the figure it revises",
-                found=f"another figure for the same moment {first['available_at'].date()}",
-                remedy="Give the release date of this file with --released YYYY-MM-DD.",
-            )
-        return rows.iloc[news["row_at"]].reset_index(drop=True)
 
 
 def _known_at(as_of: dt.datetime, name: str) -> dict[str, dt.datetime]:

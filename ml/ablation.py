@@ -22,7 +22,7 @@ from ml.scores import (
 )
 from ml.studies import backtest
 
-__all__ = ["AblationResult", "ablate", "compare"]
+__all__ = ["AblationResult", "ablate", "ablation_table", "compare"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def ablate(out: Path, *, first: int, last: int, draws: int, home: Path | None) -
         own = result.predictions[result.predictions["model"].eq("lightgbm") & result.predictions["label"].notna()]
         rows += compare(own, before, added=chosen[-1], draws=draws)
         before = own
-    table = _markdown(rows)
+    table = ablation_table(rows)
     out.mkdir(parents=True, exist_ok=True)
     (out / "ablation.json").write_text(json.dumps(rows, indent=1) + "\n")
     (out / "ablation.md").write_text(table + "\n")
@@ -97,7 +97,8 @@ def _cell(value: float, draws: np.ndarray) -> dict[str, float]:
     return {"value": float(found.value), "low": float(found.low), "high": float(found.high)}
 
 
-def _markdown(rows: list[dict[str, Any]]) -> str:
+def ablation_table(rows: list[dict[str, Any]]) -> str:
+    """Give the rows as a Markdown table."""
     lines = [
         "| family added | target | horizon | onset AUC | gain [95 %] | onset *when* | gain [95 %] |",
         "|---|---|---|---|---|---|---|",

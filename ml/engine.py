@@ -29,5 +29,9 @@ def run_partitions(
         return
     with ProcessPoolExecutor(min(workers, len(items)), mp_context=get_context("spawn")) as pool:
         futures = {pool.submit(work, item): item for item in items}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            # After an error, or when the caller stops, what has not begun doesn't begin.
+            pool.shutdown(cancel_futures=True)

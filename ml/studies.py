@@ -158,7 +158,7 @@ def _log(
 
 def _log_origin(mlflow: Any, as_of: pd.Timestamp, part: pd.DataFrame) -> None:
     with mlflow.start_run(run_name=f"origin {as_of.date()}", nested=True):
-        metrics = {}
+        metrics: dict[str, float] = {}
         for (target, horizon), rows in part[part["label"].notna()].groupby(["target", "horizon"]):
             label, probability = rows["label"].to_numpy(), rows["probability"].to_numpy()
             values = {"roc_auc": roc_auc(label, probability), "brier": brier(label, probability), "n": len(rows)}

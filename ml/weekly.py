@@ -29,9 +29,11 @@ from ml.knowledge import Knowledge, open_store, signals_named
 from ml.publish.weekly_report import render_weekly_report
 from ml.settings import Settings
 
-__all__ = ["Run", "current_run", "find_run", "previous_run", "run_week"]
+__all__ = ["MEASURED", "Run", "current_run", "find_run", "previous_run", "run_week"]
 
 FORMAT_VERSION = 1
+# Written by ml.model_card from a backtest; the page quotes it.
+MEASURED = Path(__file__).parent / "measured_skill.json"
 Say = Callable[[str], None]
 
 
@@ -189,6 +191,7 @@ def _write(
     }
     # The page says nothing of the clock, so that it too is the same for the same run.
     meta = {key: value for key, value in about.items() if key != "created_at"} | {"data_as_of": data_as_of}
+    meta["scores"] = json.loads(MEASURED.read_text()) if MEASURED.exists() else None
     page = render_weekly_report(forecasts, explanations, meta, history[["mineral", "supplier", "year", "tonnes"]])
     (folder / "report.html").write_text(page)
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}

@@ -49,6 +49,15 @@ def calibration_blocks(rows: pd.DataFrame, *, years: int = 3, most: int = 3) -> 
         yield train.index, block.index[block["share"] >= TRACKED_SHARE_FRAC]
 
 
+def _blocks_that_fit(rows: pd.DataFrame) -> list[tuple[pd.Index, pd.Index]]:
+    # A short record has no room for blocks of three years: take shorter ones rather than none.
+    for years in (3, 2, 1):
+        blocks = list(calibration_blocks(rows, years=years))
+        if blocks:
+            return blocks
+    return []
+
+
 @dataclass
 class CalibratedBoosting:
     """A booster and its calibrator; a `Model`."""
@@ -67,7 +76,7 @@ class CalibratedBoosting:
         """
         rows = rows.reset_index(drop=True)
         raw, label = [], []
-        for train, block in calibration_blocks(rows):
+        for train, block in _blocks_that_fit(rows):
             booster = GradientBoosting(self.features, self.parameters).fit(rows.loc[train])
             # A feature that first goes missing inside the block is no error here: the block is judged, not served.
             booster.never_missing = ()

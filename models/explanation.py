@@ -8,7 +8,7 @@ three largest; nothing is said that did not enter the model.
 
 from __future__ import annotations
 
-__all__ = ["BASE", "EXPLANATION_COLUMNS", "driver_sentences", "explanation_rows", "signal_totals"]
+__all__ = ["BASE", "DRIVERS", "EXPLANATION_COLUMNS", "driver_sentences", "explanation_rows", "signal_totals"]
 
 import numpy as np
 import pandas as pd
@@ -96,9 +96,7 @@ def driver_sentences(explanations: pd.DataFrame, rows: pd.DataFrame) -> pd.DataF
     pairs = explanations[PAIR].drop_duplicates().sort_values(PAIR, ignore_index=True)
     said: dict[tuple[str, str], list[str]] = {pair: [] for pair in pairs.itertuples(index=False, name=None)}
     if unknown := [pair for pair in said if pair not in facts]:
-        raise ContractError(
-            f"explained pairs {unknown[:3]} have no panel row; pass the rows that were explained"
-        )
+        raise ContractError(f"explained pairs {unknown[:3]} have no panel row; pass the rows that were explained")
     columns = [*PAIR, "feature", "value", "total"]
     for mineral, supplier, feature, value, total in _leading(explanations)[columns].itertuples(index=False):
         pair = (mineral, supplier)

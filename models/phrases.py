@@ -53,8 +53,9 @@ def phrase(feature: str, value: float, facts: Facts | None = None) -> str:
     """
     theme, template = _split(feature)
     if math.isnan(value):
-        return THEMES[theme]
-    template = ZERO.get(feature, template) if value == 0 else template
+        template = MISSING.get(feature, THEMES[theme])
+    elif value == 0:
+        template = ZERO.get(feature, template)
     slots = [slot for _, slot, _, _ in string.Formatter().parse(template) if slot]
     return template.format(**{slot: SLOTS[slot](value, facts or {}) for slot in slots})
 
@@ -81,6 +82,10 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f} times" if ratio < 9.95 else f"{ratio:.0f} times"
 
 
+def _fold(log: float) -> str:
+    return _times(math.exp(log)).replace(" times", "-fold")
+
+
 def _against(log: float) -> str:
     if abs(log) >= CLIP:
         return "more than 50 times" if log > 0 else "less than 2 % of"
@@ -95,18 +100,14 @@ def _moved(log: float) -> str:
     if abs(log) >= CLIP:
         return "rose from almost nothing" if log > 0 else "all but stopped"
     if log >= TIMES_FROM:
-        return f"rose {_times(math.exp(log)).replace(' times', '-fold')}"
+        return f"rose {_fold(log)}"
     if abs(log) < SMALL_LOG:
         return "did not change"
     return f"{'rose' if log > 0 else 'fell'} {_percent(abs(math.expm1(log)))}"
 
 
 def _swing(log: float) -> str:
-    return (
-        _percent(math.expm1(log))
-        if log < TIMES_FROM
-        else f"a factor of {_times(math.exp(log)).removesuffix(' times')}"
-    )
+    return f"by {_percent(math.expm1(log))}" if log < TIMES_FROM else _fold(log)
 
 
 def _imports(log: float) -> str:
@@ -149,11 +150,7 @@ def _kinds(facts: Facts) -> str:
 
 
 def _shifted(score: float) -> str:
-    return (
-        f"{abs(score):.1f} {'better' if score > 0 else 'worse'} than"
-        if abs(score) >= 0.05
-        else "unchanged from"
-    )
+    return f"{abs(score):.1f} {'better' if score > 0 else 'worse'} than" if abs(score) >= 0.05 else "unchanged from"
 
 
 SLOTS: dict[str, Callable[[float, Facts], str]] = {
@@ -166,7 +163,9 @@ SLOTS: dict[str, Callable[[float, Facts], str]] = {
     "points": lambda value, facts: f"{abs(100 * value):.1f} points {'over' if value > 0 else 'under'}",
     "ordinal": lambda value, facts: _ordinal(value),
     "amount": lambda value, facts: _amount(value),
-    "equals": lambda value, facts: f"{1 / max(value, 1e-3):.1f} equal",  # a Herfindahl index, inverted
+    # A Herfindahl index as the number of equal holders that would give it.
+    "equal": lambda value, facts: f"{1 / max(value, 1e-3):.1f} equal" if value < 0.95 else "a single",
+    "holders": lambda value, facts: "s" if value < 0.95 else "",
     "signed": lambda value, facts: f"{value:+.1f}".replace("-", "\u2212") if abs(value) >= 0.05 else "0.0",
     "shifted": lambda value, facts: _shifted(value),
     "weight": lambda value, facts: f"{value:.1f}",
@@ -199,8 +198,8 @@ THEMES = {  # theme -> words for a missing value
     "volatility": "no exports to measure swings from",
     "record": "no drop on record",
     "size": "no exports on record",
-    "buyers": "no buyers to describe",
-    "price": "no price per tonne, as nothing was sold",
+    "buyers": "nothing sold in {year}, so no buyers",
+    "price": "nothing sold in {year}, so no price per tonne",
     "reexport": "no figures on imports and exports of the mineral",
     "world_market": "no figures on the world market",
     "other_suppliers": "no other suppliers to compare with",
@@ -209,6 +208,10 @@ THEMES = {  # theme -> words for a missing value
     "production": "no production figure",
     "governance": "no governance score",
     **{theme: f"{what.format(s='s')} {_NOT_COVERED}" for theme, what in EVENTS.values()},
+}
+MISSING = {
+    "trade_unit_value_growth": "nothing sold in {year_1} or {year}, so no change of price",
+    "trade_buyers_lost": "nothing sold in {year_1}, so no buyers to lose",
 }
 ZERO = {
     "trade_data_age_years": "the newest trade figures are of this year",
@@ -233,12 +236,9 @@ PHRASES = {  # feature -> theme and template
     "trade_level_vs_3y_lag2": "level: exports in {year_2} {stood} the mean of the three years before",
     "trade_level_vs_5y_max": "level: exports in {year} {stood} the best of the last 5 years",
     "trade_level_vs_10y": "level: exports in {year} {stood} their ten-year mean",
-    **{
-        f"trade_growth_{n}y": f"growth: exports {{moved}} between {{year_{n}}} and {{year}}"
-        for n in (1, 2, 3, 5)
-    },
-    "trade_volatility_5y": "volatility: exports swing by {swing} from year to year (last 5 years)",
-    "trade_volatility_10y": "volatility: exports swing by {swing} from year to year (last 10 years)",
+    **{f"trade_growth_{n}y": f"growth: exports {{moved}} between {{year_{n}}} and {{year}}" for n in (1, 2, 3, 5)},
+    "trade_volatility_5y": "volatility: exports swing {swing} from year to year (over 5 years)",
+    "trade_volatility_10y": "volatility: exports swing {swing} from year to year (over 10 years)",
     "trade_worst_change_5y": "volatility: exports {moved} in the worst of the last 5 years",
     "trade_drops_5y": "record: {n} drop{s} in the last 5 known years",
     "trade_drop_rate": "record: in a drop in {percent} of the years on record",
@@ -251,7 +251,7 @@ PHRASES = {  # feature -> theme and template
     "trade_value": "size: exports worth USD {amount} in {year}",
     "trade_years_exporting": "size: exports in {n} year{s} on record",
     "trade_buyers": "buyers: sells to {countries}",
-    "trade_buyer_hhi": "buyers: sales as concentrated as with {equals} buyers",
+    "trade_buyer_hhi": "buyers: sales as concentrated as with {equal} buyer{holders}",
     "trade_top_buyer": "buyers: the largest buyer takes {percent}",
     "trade_buyers_lost": "buyers: buyers with {percent} of sales were lost between {year_1} and {year}",
     "trade_unit_value_vs_world": "price: price per tonne in {year} was {against} the world's",
@@ -262,14 +262,14 @@ PHRASES = {  # feature -> theme and template
     "trade_world_growth_3y": "world_market: world exports of the mineral {moved} between {year_3} and {year}",
     "trade_world_price_growth_1y": "world_market: world price per tonne {moved} between {year_1} and {year}",
     "trade_world_price_growth_3y": "world_market: world price per tonne {moved} between {year_3} and {year}",
-    "trade_supplier_hhi": "world_market: world exports as concentrated as with {equals} suppliers",
+    "trade_supplier_hhi": "world_market: world exports as concentrated as with {equal} supplier{holders}",
     "trade_mineral_falls": "other_suppliers: {percent} of the mineral's other suppliers in a drop in {year}",
     "trade_mineral_drop_rate": "other_suppliers: its other suppliers were in a drop {percent} of the time",
     "trade_country_falls": "other_minerals: {percent} of the supplier's other minerals in a drop in {year}",
     "trade_country_drop_rate": "other_minerals: its other minerals were in a drop {percent} of the time",
     "trade_country_growth_1y": "other_minerals: value of all its exports {moved} between {year_1} and {year}",
     "trade_data_age_years": "data: the newest trade figures are {n} year{s} old",
-    "production_hhi": "production: world production as concentrated as with {equals} producers",
+    "production_hhi": "production: world production as concentrated as with {equal} producer{holders}",
     "production_share": "production: produces {percent} of the world's output",
     "production_growth_1y": "production: production {moved} in the last known year",
     "production_is_producer": "production: produces the mineral itself",
@@ -288,9 +288,7 @@ for _key, (_theme, _what) in EVENTS.items():
         PHRASES[f"{_key}_in_force"] = f"{_theme}: {{n}} {_what} in force{'{kinds}' * _is_pair}"
         PHRASES[f"{_key}_eased_52w"] = f"{_theme}: {{n}} easing{{s}} of {_many} in the last 52 weeks"
     else:
-        PHRASES[f"{_key}_fading_severity"] = (
-            f"{_theme}: {_many} weigh {{weight}} (severity 1-3, fading over 2 years)"
-        )
+        PHRASES[f"{_key}_fading_severity"] = f"{_theme}: {_many} weigh {{weight}} (severity 1-3, fading over 2 years)"
         ZERO[f"{_key}_fading_severity"] = f"no {_what.format(s='')} in the last 2 years"
 PHRASES["restrictions_pair_severity_in_force"] = (
     "measures_pair: export measures in force on the mineral add up to severity {n} (1 to 3 each){kinds}"

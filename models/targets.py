@@ -97,8 +97,8 @@ def attach_labels(panel: pd.DataFrame, labels: pd.DataFrame, target: Target, hor
     rows = rows.merge(wanted, on=["mineral", "supplier", "target_year"], how="left", validate="many_to_one")
     is_void = rows["imputed"] > MAX_IMPUTED_FRAC
     label = (rows["outcome"] < target.ratio).astype("float64").where(rows["outcome"].notna() & ~is_void)
-    reason = pd.Series(np.where(is_void, "more than half of the year's value has an imputed quantity", None))
-    return rows.assign(label=label, void_reason=reason.astype("str").where(is_void)).drop(
+    reason = pd.Series("more than half of the year's value has an imputed quantity", index=rows.index, dtype="str")
+    return rows.assign(label=label, void_reason=reason.where(is_void)).drop(
         columns=["outcome", "imputed"]
     )
 

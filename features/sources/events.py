@@ -142,8 +142,8 @@ def _minerals(words: str, catalog: Catalog) -> list[str] | None:
 
 def _with_ends(events: pd.DataFrame, now: dt.datetime) -> pd.DataFrame:
     # First what was known on the day, without an end; then, once it is over, the same event with its end.
-    known = events["ended_at"].notna() & (events["ended_at"] + A_DAY <= now)
-    over = events[known].assign(available_at=lambda rows: rows[["available_at", "ended_at"]].max(axis=1) + A_DAY)
+    over_at = events[["available_at", "ended_at"]].max(axis=1) + A_DAY
+    over = events.assign(available_at=over_at)[events["ended_at"].notna() & (over_at <= now)]
     return pd.concat([events.assign(ended_at=pd.Series(pd.NaT, index=events.index, dtype=MOMENT)), over])
 
 

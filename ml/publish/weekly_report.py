@@ -24,7 +24,7 @@ from features.panel import MAJOR_SHARE_FRAC
 from ml import charts
 from ml.backtest_report import template_environment
 from ml.contract import TIERS
-from models.explanation import BASE, signal_totals
+from models.explanation import BASE, DRIVERS, signal_totals
 from models.targets import HORIZONS, TARGETS
 
 Json = Mapping[str, Any]
@@ -33,9 +33,10 @@ Shares = Mapping[tuple[str, str], float]
 
 HEADLINE = ("supply_drop", "current_year")
 AT_RISK = ("elevated", "severe")
-CARDS, MAJORS, MOST, NEXT, SEVERE, MOVERS, NAMED = 8, 10, 25, 10, 10, 10, 12
+CARDS, MOVERS, NAMED = 8, 10, 12
+USUAL_YEARS = 5
 MOVED_FROM = 0.005  # half a percentage point: less is not worth a minister's minute
-SIGNAL_NAMES = {"restrictions": "Export measures", "trade": "Trade record", BASE: "Base"}
+SIGNAL_NAMES = {"restrictions": "Export measures", "trade": "Trade record"}
 PAIR = ["mineral", "supplier"]
 OPTIONAL = ("trained_as_of", "data_as_of", "counts")
 
@@ -59,48 +60,38 @@ def render_weekly_report(forecasts: pd.DataFrame, explanations: pd.DataFrame, me
     year = pd.Timestamp(str(meta["as_of"])).year
     rows = forecasts.sort_values(["target", "horizon", *PAIR], ignore_index=True)
     rows = rows.assign(event=[_event(*key, year) for key in zip(rows["target"], rows["horizon"], strict=True)])
-    shares = _shares(history)
-    given = rows[rows["probability"].notna()].sort_values("probability", ascending=False, kind="stable")
-    names = [str(name) for name in given.columns]
-    values = given.itertuples(index=False, name=None)
-    lines = [_line(dict(zip(names, row, strict=True)), shares) for row in values]
-    parts = {
-        (t, h): [line for line in lines if (line["target"], line["horizon"]) == (t, h)]
-        for t in TARGETS
-        for h in HORIZONS
-    }
-    first = parts[HEADLINE]
-    majors = [line for line in first if line["share"] >= MAJOR_SHARE_FRAC]
-    chosen = (majors or first)[:CARDS]
+    shares, lines = _shares(history), _lines(rows, _shares(history))
+    first = _of(lines, HEADLINE)
+    established = _established(history)
+    majors = [line for line in first if (line["mineral"], line["supplier"]) in established]
     context = {
         "meta": dict.fromkeys(OPTIONAL) | dict(meta),
         "year": year,
         "kind": str(meta.get("kind", "live")),
         "last_year": int(history["year"].max()) if len(history) else None,
-        "top": next(iter(majors or first), None),
         "scores": meta.get("scores") or {},
         "counts": _counts(rows, year),
-        "rankings": {
-            "majors": majors[:MAJORS],
-            "current": first[:MOST],
-            "next": parts["supply_drop", "next_year"][:NEXT],
-            "severe": parts["severe_supply_drop", "current_year"][:SEVERE],
-        },
         "first": first,
+        "majors": majors,
+        "next": _of(lines, ("supply_drop", "next_year")),
+        "severe": _of(lines, ("severe_supply_drop", "current_year")),
+        "cards": _cards((majors or first)[:CARDS], explanations, history),
         "is_empty": rows.empty,
         "has_previous": bool(rows["change"].notna().any()),
         "movers": _movers(lines),
-        "cards": _cards(chosen, explanations, history),
-        "are_major": bool(majors),
         "minerals": _minerals(first, shares),
         "notes": _notes(rows),
-        "tiers": _tiers(given, meta.get("tier_limits") or {}),
-        "models": sorted({(r["model_name"], r["model_version"]) for r in rows.to_dict("records")}),
+        "tiers": _tiers(rows, meta.get("tier_limits") or {}),
+        "models": sorted(set(zip(rows["model_name"], rows["model_version"], strict=True))),
         "digests": sorted(set(rows["data_digest"])),
     }
     environment = template_environment()
-    environment.filters |= {"percent": _percent, "points": _points, "day": _day, "of_100": _of_100}
+    environment.filters |= {"percent": _percent, "points": _points, "day": _day, "of_100": _of_100, "mid": _mid}
     return environment.get_template("weekly.html.j2").render(context)
+
+
+def _of(lines: list[Line], key: tuple[str, str]) -> list[Line]:
+    return [line for line in lines if (line["target"], line["horizon"]) == key]
 
 
 # ---- words ---------------------------------------------------------------------------------------
@@ -109,13 +100,18 @@ def render_weekly_report(forecasts: pd.DataFrame, explanations: pd.DataFrame, me
 def _percent(share: float) -> str:
     if np.isnan(share):
         return "–"
-    return "<1 %" if 0 < share < 0.005 else ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
+    rounded = "<1" if 0 < share < 0.005 else ">99" if 0.995 <= share < 1 else f"{100 * share:.0f}"
+    return f"{rounded}\u00a0%"
 
 
 def _points(change: float) -> str:
     if np.isnan(change):
         return "–"
     return f"{100 * change:+.1f}".replace("-", "\u2212") if abs(change) >= 0.0005 else "0"
+
+
+def _mid(name: str) -> str:
+    return name[:1].lower() + name[1:]
 
 
 def _day(iso: str) -> str:
@@ -138,12 +134,17 @@ def _names(mineral: str, supplier: str) -> Line:
     }
 
 
-def _line(row: Line, shares: Shares) -> Line:
-    """Give a forecast row with names, share of world exports and the numbers that the bar is drawn from."""
-    share = shares.get((row["mineral"], row["supplier"]), np.nan)
-    drivers = [row[name] for name in ("driver_1", "driver_2", "driver_3") if isinstance(row[name], str) and row[name]]
-    bar = {name: round(100 * row[name], 1) for name in ("probability", "p_low", "p_high", "base_rate")}
-    return row | _names(row["mineral"], row["supplier"]) | {"share": share, "drivers": drivers, "bar": bar}
+def _lines(rows: pd.DataFrame, shares: Shares) -> list[Line]:
+    """Give the rows with a probability, highest first, with names, share, drivers and what the bar is drawn from."""
+    given = rows[rows["probability"].notna()].sort_values("probability", ascending=False, kind="stable")
+    columns, found = [str(name) for name in given.columns], []
+    for values in given.itertuples(index=False, name=None):
+        row = dict(zip(columns, values, strict=True))
+        pair = (row["mineral"], row["supplier"])
+        drivers = [row[name] for name in DRIVERS if isinstance(row[name], str) and row[name]]
+        bar = {name: round(100 * row[name], 1) for name in ("probability", "p_low", "p_high", "base_rate")}
+        found.append(row | _names(*pair) | {"share": shares.get(pair, np.nan), "drivers": drivers, "bar": bar})
+    return found
 
 
 def _of_100(score: Json) -> str:
@@ -157,12 +158,22 @@ def _of_100(score: Json) -> str:
 
 def _shares(history: pd.DataFrame) -> Shares:
     """Give each pair's share of world exports over the last three known years."""
-    recent = history[history["year"] > history["year"].max() - 3] if len(history) else history
+    recent = history[history["year"] > history["year"].max() - 3]
     tonnes = recent.groupby(PAIR)["tonnes"].sum()
     world = tonnes.groupby(level="mineral").transform("sum")
     shares = (tonnes / world.where(world > 0)).reset_index()
     pairs = zip(shares["mineral"], shares["supplier"], strict=True)
     return dict(zip(pairs, shares["tonnes"], strict=True))
+
+
+def _established(history: pd.DataFrame) -> set[tuple[str, str]]:
+    """Give the pairs with a major share in most of the last five years: one odd year makes no major supplier."""
+    recent = history[history["year"] > history["year"].max() - USUAL_YEARS]
+    world = recent.groupby(["mineral", "year"])["tonnes"].transform("sum")
+    large = recent[recent["tonnes"] >= MAJOR_SHARE_FRAC * world.where(world > 0)]
+    years = large.groupby(PAIR)["year"].size()
+    often = years[years > USUAL_YEARS / 2].reset_index()
+    return set(zip(often["mineral"], often["supplier"], strict=True))
 
 
 def _counts(rows: pd.DataFrame, year: int) -> list[Line]:
@@ -211,14 +222,16 @@ def _notes(rows: pd.DataFrame) -> list[Line]:
     return found
 
 
-def _tiers(given: pd.DataFrame, limits: Json) -> list[Line]:
+def _tiers(rows: pd.DataFrame, limits: Json) -> list[Line]:
     """Give each tier, highest first, with its cut-off if told and the range seen this week."""
     found = []
     for tier in reversed(TIERS):
-        seen = given.loc[given["tier"].eq(tier), "probability"]
-        span = f"{_percent(seen.min())} to {_percent(seen.max())}" if len(seen) else "none"
-        start = limits.get(tier, 0.0 if limits and tier == TIERS[0] else None)
-        found.append({"tier": tier, "start": None if start is None else _percent(float(start)), "span": span})
+        seen = rows.loc[rows["tier"].eq(tier), "probability"]
+        cut = f"{_percent(limits[tier])} or more" if tier in limits else ""
+        if tier == TIERS[0] and TIERS[1] in limits:
+            cut = f"under {_percent(limits[TIERS[1]])}"
+        span = f"{_percent(seen.min())} to {_percent(seen.max())}" if len(seen) else ""
+        found.append({"tier": tier, "cut": cut, "span": span})
     return found
 
 
@@ -240,7 +253,7 @@ def _cards(chosen: list[Line], explanations: pd.DataFrame, history: pd.DataFrame
         bars = [
             {
                 "name": SIGNAL_NAMES.get(signal, charts.name_of(signal, {})),
-                "value": f"{total:+.2f}".replace("-", "\u2212"),
+                "value": f"{total:+.2f}".replace("-", "\u2212") if abs(total) >= 0.005 else "0",
                 "start": round(100 + min(0.0, 100 * total / most), 1),
                 "width": round(abs(100 * total / most), 1),
                 "raises": total > 0,
@@ -273,10 +286,13 @@ def _export_chart(line: Line, history: pd.DataFrame) -> Markup | None:
     colour = alt.Color(
         "state:N", legend=None, scale=alt.Scale(domain=["drop", "no drop"], range=["#c2570c", "#8fa6bf"])
     )
-    y = alt.Y("tonnes:Q", title=unit, axis=alt.Axis(tickCount=4))
+    y = alt.Y("tonnes:Q", title=None, axis=alt.Axis(tickCount=4))
     bars = alt.Chart(table.reset_index(drop=True)).mark_bar().encode(x=x, y=y, color=colour)
     ticks = alt.Chart(table.dropna()).mark_tick(color="#1c2530", thickness=1.6, width=9).encode(x=x, y="limit:Q")
-    layers: Any = alt.layer(bars, ticks).properties(width=360, height=120)
+    title = alt.TitleParams(
+        f"Exports, {unit}", anchor="start", frame="group", fontSize=11, fontWeight="normal", offset=4
+    )
+    layers: Any = alt.layer(bars, ticks).properties(width=360, height=120, title=title)
     layers = layers.configure(font=charts.FONT, background="white", aria=False, padding=2)
     styled = layers.configure_view(stroke=None).configure_axis(labelFontSize=11, titleFontSize=11, gridColor="#e7eaee")
     return Markup(re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", charts.to_svg(styled)))

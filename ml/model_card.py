@@ -1,0 +1,92 @@
+"""Write what was measured where people read it: model card, README and the figures the weekly page quotes.
+
+    python -m ml.model_card --backtest DIR --ablation DIR
+
+`DIR/scores.json` comes from `oresight backtest`, `DIR/ablation.json` from `oresight
+ablation`. Written: `docs/model-card.md`, the marked part of `README.md`, and
+`ml/measured_skill.json`, which ships with the package. No figure in them is typed by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from features.errors import BadInput
+from ml.ablation import ablation_table
+from ml.score_table import markdown_table
+from ml.tracking import ROOT
+from ml.weekly import MEASURED
+
+__all__ = ["main", "measured_skill", "model_card", "readme_part"]
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+TEMPLATE = Path(__file__).parent / "templates" / "model-card.md"
+HEADLINE = ("supply_drop", "current_year")
+
+
+def measured_skill(scores: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """Give the few figures that stand on every weekly page."""
+    onset = scores["targets"][HEADLINE[0]][HEADLINE[1]]["slices"]["onset"]["models"]["lightgbm"]
+    return {
+        "onset_auc": onset["roc_auc"],
+        "when": onset["when"],
+        "ece": onset["expected_calibration_error"]["value"],
+        "source": command,
+    }
+
+
+def readme_part(scores: Mapping[str, Any], command: str) -> str:
+    """Give the README's table with the command that made it."""
+    return f"{BEGIN}\n\n{markdown_table(dict(scores))}\n\nMade by `{command}`.\n\n{END}"
+
+
+def model_card(scores: Mapping[str, Any], ablation: list[dict[str, Any]], command: str) -> str:
+    """Fill the card's template with the score and ablation tables."""
+    outcomes = scores["targets"][HEADLINE[0]][HEADLINE[1]]["outcomes"]
+    values = {
+        "scores": markdown_table(dict(scores)),
+        "ablation": ablation_table(ablation),
+        "command": command,
+        "first": str(scores["as_of_first"])[:10],
+        "last": str(scores["as_of_last"])[:10],
+        "void": f"{outcomes['void']} of {outcomes['scored'] + outcomes['void']} ({outcomes['void_rate']:.1%})",
+    }
+    text = TEMPLATE.read_text()
+    for name, value in values.items():
+        text = text.replace("{{ " + name + " }}", value)
+    return text
+
+
+def replace_part(text: str, part: str) -> str:
+    """Put `part` between the markers of `text`.
+
+    Raises:
+        BadInput: the markers are not there, once each and in order.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise BadInput(where="README.md", expected=f"{BEGIN} … {END}", found="no such part", remedy="Put the markers in.")
+    head, rest = text.split(BEGIN)
+    return head + part + rest.split(END)[1]
+
+
+def main() -> None:
+    """Write all three from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--backtest", type=Path, required=True)
+    parser.add_argument("--ablation", type=Path, required=True)
+    arguments = parser.parse_args()
+    scores = json.loads((arguments.backtest / "scores.json").read_text())
+    ablation = json.loads((arguments.ablation / "ablation.json").read_text())
+    command = "make backtest"
+    MEASURED.write_text(json.dumps(measured_skill(scores, command), indent=1) + "\n")
+    (ROOT / "docs" / "model-card.md").write_text(model_card(scores, ablation, command))
+    readme = ROOT / "README.md"
+    readme.write_text(replace_part(readme.read_text(), readme_part(scores, command)))
+
+
+if __name__ == "__main__":
+    main()
