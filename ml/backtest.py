@@ -29,6 +29,8 @@ from models.targets import HORIZONS, TARGETS, resolved_by
 
 __all__ = ["PREDICTION_COLUMNS", "Plan", "forecast_origin", "run_backtest"]
 
+# Origins lie in July, when trade is known to two years back.
+JULY_LEADS = (2, 3)
 PREDICTION_COLUMNS = [
     "model",
     "target",
@@ -67,7 +69,7 @@ class Plan:
             "features": self.features,
             "parameters": asdict(self.parameters),
             "data": data_digest,
-            "version": 1,
+            "version": 2,
         }
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -95,6 +97,7 @@ def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, p
         features=plan.features,
         parameters=plan.parameters,
         targets=plan.targets,
+        leads=JULY_LEADS,
     )
     champion = forecaster.predict(now)
     tables = []

@@ -118,8 +118,7 @@ def headline_sentences(scores: Json) -> list[str]:
         f"{_hundred(ours['missed_at_budget'])} of 100 new drops.",
         f"Who: {_against(gain, 0)} pair history. AUC {_with_range(ours['roc_auc'], 2)}; the difference is "
         f"{_with_range(gain, 2)}.",
-        f"When: {_against(ours['when'], 0.5)} a coin flip. Within-pair concordance "
-        f"{_with_range(ours['when'], 2)}.",
+        f"When: {_against(ours['when'], 0.5)} a coin flip. Within-pair concordance {_with_range(ours['when'], 2)}.",
         f"Alerts: {_hundred(ours['precision_at_budget'])} of 100 were right, where {chance}; "
         f"{_number(ours['false_alarms_per_hit'], 1)} false alarms per hit.",
     ]
@@ -142,9 +141,7 @@ def shortfall_sentences(part: Json, champion: str) -> list[str]:
         skill = part["slices"][name]["models"][champion]["brier_skill_vs_pair_history"]
         if not _is_above(skill, 0):
             rows, verdict = SLICE_NAMES[name].lower(), _against(skill, 0)
-            found.append(
-                f"Probabilities, {rows}: {verdict} pair history; Brier skill {_with_range(skill, 3)}."
-            )
+            found.append(f"Probabilities, {rows}: {verdict} pair history; Brier skill {_with_range(skill, 3)}.")
     errors = {m: of["expected_calibration_error"] for m, of in part["slices"]["all"]["models"].items()}
     best = min(errors, key=lambda m: (errors[m]["value"] is None, errors[m]["value"]))
     if best != champion:
@@ -181,9 +178,7 @@ def _checked(
     return facts, probability
 
 
-def _figures(
-    key: Key, part: Json, facts: pd.DataFrame, probability: dict[str, Floats]
-) -> list[dict[str, Any]]:
+def _figures(key: Key, part: Json, facts: pd.DataFrame, probability: dict[str, Floats]) -> list[dict[str, Any]]:
     label, onset = facts["label"].to_numpy(dtype=float), slice_masks(facts)["onset"]
     new, of_new = label[onset], {model: p[onset] for model, p in probability.items()}
     event = _event(key).lower()

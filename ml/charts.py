@@ -154,9 +154,7 @@ def year_chart(by_year: Rows, *, title: str) -> alt.LayerChart:
     y = alt.Y("auc:Q", title="Area under the curve", scale=_auc_scale(table["auc"]))
     base = alt.Chart(table).encode(x=x, **_by_model(_ids(table)))
     joined = base.mark_line(strokeWidth=1.8).encode(y=alt.Y("joined:Q", title="Area under the curve"))
-    full = (
-        base.transform_filter("!datum.insufficient").mark_point(size=45, filled=True, opacity=1).encode(y=y)
-    )
+    full = base.transform_filter("!datum.insufficient").mark_point(size=45, filled=True, opacity=1).encode(y=y)
     few = base.transform_filter("datum.insufficient").mark_point(size=45, fill="white", opacity=1).encode(y=y)
     note = "New drops only; dashed line: a coin flip; hollow: too few drops to judge"
     return _styled([_coin_flip("y"), joined, full, few], title, note)
@@ -234,9 +232,7 @@ def _styled(
     return styled
 
 
-def _by_model(
-    models: Sequence[str], *, names: Mapping[str, str] = MODEL_NAMES, dash: bool = True
-) -> dict[str, Any]:
+def _by_model(models: Sequence[str], *, names: Mapping[str, str] = MODEL_NAMES, dash: bool = True) -> dict[str, Any]:
     """Give the colour (and dash) encodings of models, in order."""
     domain = [name_of(m, names) for m in models]
     colour = alt.Scale(domain=domain, range=[COLOURS.get(m, INK) for m in models])

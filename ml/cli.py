@@ -261,6 +261,11 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("oresight: stopped; nothing half-done was published", err=True)
         sys.exit(130)
+    except Exception as problem:
+        if debug:
+            raise
+        typer.echo(f"oresight: {type(problem).__name__}: {problem}; the same command with --debug says more", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,12 @@ def _date(text: str | None) -> dt.datetime:
     return _now() if text is None else as_moment(text)
 
 
+def _console() -> Console:
+    # A file or pipe has no width; 80 columns would cut the reasons.
+    console = Console()
+    return console if console.is_terminal else Console(width=150)
+
+
 def signal_names(text: str | None) -> tuple[str, ...]:
     """Read feature families separated by commas; the champion's when None."""
     names = registry.CHAMPION_SIGNALS if text is None else tuple(name.strip() for name in text.split(","))
@@ -83,9 +89,9 @@ def print_weekly(result: WeeklyResult, *, top: int) -> None:
         title=f"Exports below 70 % of normal in {about['as_of'][:4]}, as seen on {about['as_of']} ({about['week']})",
         box=box.SIMPLE,
     )
-    for name, style in (("mineral", ""), ("supplier", ""), ("P", "bold"), ("95 %", ""), ("normal", ""), ("tier", "")):
+    for name, style in (("mineral", ""), ("supplier", ""), ("P", "bold"), ("range", ""), ("normal", ""), ("tier", "")):
         table.add_column(name, style=style, no_wrap=True)
-    table.add_column("main reason", overflow="fold")
+    table.add_column("main reason", overflow="ellipsis", no_wrap=True)
     for row in rows.itertuples():
         table.add_row(
             row.mineral,
@@ -96,7 +102,7 @@ def print_weekly(result: WeeklyResult, *, top: int) -> None:
             row.tier,
             row.driver_1,
         )
-    console = Console()
+    console = _console()
     if top:
         console.print(table)
     tiers = ", ".join(f"{about['tiers'].get(tier, 0)} {tier}" for tier in ("severe", "elevated", "guarded", "low"))
@@ -168,14 +174,14 @@ def explain(
 
 def print_explanation(result: dict[str, Any], *, top: int) -> None:
     """Print the reasons of one pair."""
-    console, row, names = Console(), result["forecast"], result["names"]
+    console, row, names = _console(), result["forecast"], result["names"]
     title = f"{names['mineral']} {names['mineral_zh_tw']} from {names['supplier']}: {row['target']}, {row['horizon']}"
     console.print(f"[bold]{title}[/bold]  (run {result['run_id']}, as of {row['as_of'][:10]})", soft_wrap=True)
     if row["abstained"]:
         console.print(f"No forecast: {row['reason']}")
         return
     console.print(
-        f"P = {row['probability']:.1%}, 95 % interval {row['p_low']:.1%} to {row['p_high']:.1%}; "
+        f"P = {row['probability']:.1%}, Venn-Abers interval {row['p_low']:.1%} to {row['p_high']:.1%}; "
         f"normal for this pair {row['base_rate']:.1%}; tier {row['tier']}; data as of {row['data_as_of'][:10]}"
     )
     if row["change"] is not None:
@@ -251,7 +257,7 @@ def print_sources(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         newest = row["newest_known_on"] or "nothing yet"
         table.add_row(row["name"], row["publisher"], ", ".join(row["fills"]), newest, row["lag_rule"], row["licence"])
-    Console().print(table)
+    _console().print(table)
 
 
 def ingest(source: str, files: Sequence[Path], *, released: str | None, home: Path | None) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import ContractError
+from models.targets import HORIZONS
 
 __all__ = ["CHECKS", "COLUMNS", "EXPLANATION_COLUMNS", "TIERS", "check_forecasts", "conform", "tier_of"]
 
@@ -108,6 +109,13 @@ def _severe_above_drop(rows: pd.DataFrame) -> pd.Series:
     return rows["target"].eq("severe_supply_drop") & (rows["probability"] > limit)
 
 
+def _falls_with_the_horizon(rows: pd.DataFrame) -> pd.Series:
+    key = ["target", "mineral", "supplier"]
+    sooner = rows[rows["horizon"].eq("current_year")].set_index(key)["probability"]
+    limit = sooner.reindex(pd.MultiIndex.from_frame(rows[key])).to_numpy()
+    return rows["horizon"].eq("next_year") & (rows["probability"] < limit)
+
+
 def _change_does_not_add_up(rows: pd.DataFrame) -> pd.Series:
     parts = rows[["change_data", "change_revision", "change_model"]].sum(axis=1)
     moved = rows["probability"] - rows["probability_previous"]
@@ -116,19 +124,20 @@ def _change_does_not_add_up(rows: pd.DataFrame) -> pd.Series:
 
 
 def _change_half_given(rows: pd.DataFrame) -> pd.Series:
-    parts = rows[["change", "change_data", "change_revision", "change_model"]].isna()
+    parts = rows[["probability_previous", "change", "change_data", "change_revision", "change_model"]].isna()
     return parts.any(axis=1) & ~parts.all(axis=1)
 
 
 def _window_is_not_the_horizons(rows: pd.DataFrame) -> pd.Series:
-    ahead = rows["horizon"].map({"current_year": 0, "next_year": 1})
+    ahead = rows["horizon"].map(HORIZONS).astype("float64")
     year = rows["as_of"].dt.year + ahead
     return ~(rows["window_start"].dt.year.eq(year) & rows["window_end"].dt.year.eq(year))
 
 
 def _abstained_with_a_number_or_without_reason(rows: pd.DataFrame) -> pd.Series:
     says_why = rows["reason"].notna() & rows["reason"].ne("")
-    return rows["abstained"] & (rows["probability"].notna() | ~says_why)
+    has_number = rows[["probability", "p_low", "p_high", "tier"]].notna().any(axis=1)
+    return rows["abstained"] & (has_number | rows["alert"] | ~says_why)
 
 
 def _given_without_number_or_reason(rows: pd.DataFrame) -> pd.Series:
@@ -149,6 +158,7 @@ CHECKS: tuple[tuple[str, Callable[[pd.DataFrame], pd.Series]], ...] = (
     ("probabilities between 0 and 1", _outside_unit_interval),
     ("p_low <= probability <= p_high", _interval_misses_point),
     ("P(severe) <= P(drop)", _severe_above_drop),
+    ("probabilities do not fall with the horizon", _falls_with_the_horizon),
     ("change is the sum of its parts and of the move", _change_does_not_add_up),
     ("change is given whole or not at all", _change_half_given),
     ("the window is the horizon's year", _window_is_not_the_horizons),

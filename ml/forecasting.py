@@ -25,6 +25,8 @@ __all__ = ["abstention_reasons", "forecast_week", "served_name", "with_revisions
 
 WEEK = dt.timedelta(days=7)
 GRACE = dt.timedelta(days=31)
+# An alert needs more than a shaky supplier: the lower end of the interval lies this far above what is normal for it.
+ALERT_TIMES_NORMAL = 1.25
 KEY = ["target", "mineral", "supplier", "window_start"]
 
 
@@ -49,7 +51,10 @@ def forecast_week(
         abstained=False,
         reason=pd.Series(None, index=rows.index, dtype="str"),
     )
-    rows = rows.assign(alert=rows["tier"].isin(["elevated", "severe"]) & (rows["p_low"] > rows["base_rate"]))
+    rows = rows.merge(usable[["mineral", "supplier", "is_major"]], on=["mineral", "supplier"], validate="many_to_one")
+    is_raised = rows["p_low"] > ALERT_TIMES_NORMAL * rows["base_rate"]
+    rows = rows.assign(alert=rows["is_major"] & rows["tier"].isin(["elevated", "severe"]) & is_raised)
+    rows = rows.drop(columns="is_major")
     explanations = _explanations(served, usable)
     rows = rows.merge(_drivers(explanations, usable), on=["target", "horizon", "mineral", "supplier"], how="left")
     rows = pd.concat([rows, _abstained(panel, reasons, served)], ignore_index=True)
@@ -162,8 +167,9 @@ def _with_change(rows: pd.DataFrame, version: str) -> pd.DataFrame:
 
 def _explanations(served: Served, usable: pd.DataFrame) -> pd.DataFrame:
     tables = [
-        explanation_rows(part.parts()[0], usable).assign(target=target, horizon=horizon)
-        for (target, horizon), part in served.forecaster.parts.items()
+        explanation_rows(booster, rows).assign(target=target, horizon=horizon)
+        for target, horizon in served.forecaster.forecasts
+        for booster, rows in served.forecaster.boosters_for(usable, target, horizon)
     ]
     return pd.concat(tables, ignore_index=True)
 

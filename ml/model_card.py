@@ -68,7 +68,8 @@ def replace_part(text: str, part: str) -> str:
         BadInput: the markers are not there, once each and in order.
     """
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise BadInput(where="README.md", expected=f"{BEGIN} … {END}", found="no such part", remedy="Put the markers in.")
+        remedy = "Put the two markers in, once each."
+        raise BadInput(where="README.md", expected=f"{BEGIN} … {END}", found="no such part", remedy=remedy)
     head, rest = text.split(BEGIN)
     return head + part + rest.split(END)[1]
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment, iso_week, monday_after, monday_on_or_before
 
-__all__ = ["EARLIEST_WEEK", "Origin", "first_training_year", "training_dates", "weekly_date", "yearly_origins"]
+__all__ = ["EARLIEST_WEEK", "FIRST_TRAINING_YEAR", "Origin", "training_dates", "weekly_date", "yearly_origins"]
 
 EARLIEST_WEEK = dt.datetime(2005, 1, 3, tzinfo=UTC)
-first_training_year = 1998
+FIRST_TRAINING_YEAR = 1998
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,15 +39,11 @@ def yearly_origins(first: int, last: int, *, month: int = 7, day: int = 15) -> l
 
 
 def training_dates(until: dt.datetime) -> list[dt.datetime]:
-    """Give the dates whose rows a model learns from: the Mondays after 15 January and 15 July, before `until`.
+    """Give the dates whose rows a model learns from: the Mondays after 15 July since 1998, before `until`.
 
-    January knows trade three years back, July two; a model that serves every week needs both.
+    One date a year: trade changes once a year, and more dates would only repeat the same outcomes.
     """
-    dates = [
-        monday_after(dt.datetime(year, month, 15, tzinfo=UTC))
-        for year in range(first_training_year, until.year + 1)
-        for month in (1, 7)
-    ]
+    dates = [monday_after(dt.datetime(year, 7, 15, tzinfo=UTC)) for year in range(FIRST_TRAINING_YEAR, until.year + 1)]
     return [date for date in dates if date < until]
 
 

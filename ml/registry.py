@@ -25,7 +25,7 @@ from features.panel import feature_names
 from features.store import Store
 from ml import tracking
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, signals_named
-from ml.origins import training_dates
+from ml.origins import EARLIEST_WEEK, training_dates
 from ml.settings import Settings
 from models.forecaster import Forecaster
 from models.gradient_boosting import Parameters
@@ -53,7 +53,7 @@ class Served:
 
 
 def _fingerprint(signals: Sequence[str], parameters: Parameters) -> str:
-    about = {"signals": list(signals), "parameters": asdict(parameters), "version": 1}
+    about = {"signals": list(signals), "parameters": asdict(parameters), "version": 2}
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -97,8 +97,8 @@ def train(
     """Train on what was known at `trained_as_of`, register the model, and make it champion if `promote`."""
     knowledge = Knowledge(store, trained_as_of, signals_named(signals))
     dates = training_dates(trained_as_of)
-    if len(dates) < 10:
-        raise ConfigError(f"{trained_as_of.date()} is too early to train for; the first week is 2005-01-03")
+    if trained_as_of < EARLIEST_WEEK:
+        raise ConfigError(f"{trained_as_of.date()} is too early to train for; the first week is {EARLIEST_WEEK.date()}")
     say(f"Building the panel of {len(dates)} training dates")
     panel = knowledge.panel(dates, min_share=TRAINING_SHARE_FRAC)
     features = feature_names(knowledge.signals)

@@ -202,9 +202,7 @@ def _counts(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _by_group(
-    sample: Sample, group: NDArray[Any], *, within: NDArray[np.bool_], name: str
-) -> list[dict[str, Any]]:
+def _by_group(sample: Sample, group: NDArray[Any], *, within: NDArray[np.bool_], name: str) -> list[dict[str, Any]]:
     shown = [model for model in (CHAMPION, "pair_history") if model in sample.probability]
     table = []
     for key in np.unique(group[within]):
@@ -282,9 +280,7 @@ def markdown_table(scores: dict[str, Any]) -> str:
                         _cell(metrics["roc_auc"]),
                         _cell({"value": metrics["average_precision"]["value"]}),
                         _cell(metrics["when"]),
-                        "reference"
-                        if model == "pair_history"
-                        else _cell(metrics["brier_skill_vs_pair_history"]),
+                        "reference" if model == "pair_history" else _cell(metrics["brier_skill_vs_pair_history"]),
                         _cell({"value": metrics["expected_calibration_error"]["value"]}),
                     ]
                     counts = [f"{part['n']:,}", f"{part['events']:,}"]

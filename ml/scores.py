@@ -101,9 +101,7 @@ def expected_calibration_error(label: Floats, probability: Floats, weight: Float
     return float(expected_calibration_error_draws(label, probability, _column(label, weight))[0])
 
 
-def within_pair_concordance(
-    label: Floats, probability: Floats, pair: ArrayLike, weight: Floats | None = None
-) -> float:
+def within_pair_concordance(label: Floats, probability: Floats, pair: ArrayLike, weight: Floats | None = None) -> float:
     """Give *when*: over rows of one pair, the share of (event, non-event) couples ranked rightly.
 
     Ties count half, a couple weighs the product of its row weights, sums run over all pairs.
@@ -120,9 +118,7 @@ def alert_share(probability: Floats, origin: ArrayLike, *, budget: float) -> Flo
     share = np.zeros(len(probability))
     for rows in _groups(origin):
         p = probability[rows]
-        k = int(
-            np.clip(np.ceil(budget * len(p) - 1e-9), 1, len(p))
-        )  # in floats, 0.07 x 100 is a hair above 7
+        k = int(np.clip(np.ceil(budget * len(p) - 1e-9), 1, len(p)))  # in floats, 0.07 x 100 is a hair above 7
         cut = np.partition(p, len(p) - k)[len(p) - k]
         tied = p == cut
         share[rows] = (p > cut) + tied * (k - np.sum(p > cut)) / tied.sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -21,7 +22,9 @@ __all__ = ["Settings", "load_settings"]
 class Settings(BaseSettings):
     """Every setting with its default and one sentence; the environment wins over the file."""
 
-    model_config = SettingsConfigDict(env_prefix="ORESIGHT_", toml_file="oresight.toml", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ORESIGHT_", env_ignore_empty=True, toml_file="oresight.toml", extra="forbid", frozen=True
+    )
 
     home: Path = Field(Path(".oresight"), description="Folder of all state: payloads, datasets, runs, models, MLflow.")
     memory_limit: str = Field("4GB", pattern=r"^\d+(\.\d+)?(MB|GB)$", description="Most memory DuckDB may take.")
@@ -62,7 +65,7 @@ def load_settings(home: Path | None = None) -> Settings:
     """Read the settings; `home` from the command line wins over both sources.
 
     Raises:
-        ConfigError: a setting is unknown or out of range; the message names it.
+        ConfigError: a setting is unknown or out of range, or the file is not TOML; the message names it.
     """
     try:
         settings = Settings(home=home) if home is not None else Settings()
@@ -72,6 +75,8 @@ def load_settings(home: Path | None = None) -> Settings:
         raise ConfigError(
             f"setting {name}: {first['msg']}, found {first['input']!r}. See ORESIGHT_{name.upper()} and oresight.toml."
         ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise ConfigError(f"oresight.toml in {Path.cwd()} is not TOML: {problem}. Correct it there.") from None
     if not settings.tier_guarded < settings.tier_elevated < settings.tier_severe:
         raise ConfigError("the tier limits must rise: tier_guarded < tier_elevated < tier_severe")
     return settings

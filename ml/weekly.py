@@ -136,7 +136,7 @@ def run_week(settings: Settings, as_of: dt.datetime, *, now: dt.datetime, say: S
         aside = settings.runs / f".{run_id}.part"
         aside.mkdir(parents=True)
         say("Writing tables and report")
-        _write(aside, forecasts, explanations, about, knowledge)
+        _write(settings, aside, forecasts, explanations, about, knowledge)
         aside.replace(run.folder)
         _point_current(settings)
     say("Logging the run to MLflow")
@@ -180,7 +180,12 @@ def _about(
 
 
 def _write(
-    folder: Path, forecasts: pd.DataFrame, explanations: pd.DataFrame, about: dict, knowledge: Knowledge
+    settings: Settings,
+    folder: Path,
+    forecasts: pd.DataFrame,
+    explanations: pd.DataFrame,
+    about: dict,
+    knowledge: Knowledge,
 ) -> None:
     forecasts.to_parquet(folder / "forecasts.parquet", index=False, compression="zstd")
     forecasts.to_csv(folder / "forecasts.csv", index=False, date_format="%Y-%m-%d")
@@ -192,6 +197,11 @@ def _write(
     # The page says nothing of the clock, so that it too is the same for the same run.
     meta = {key: value for key, value in about.items() if key != "created_at"} | {"data_as_of": data_as_of}
     meta["scores"] = json.loads(MEASURED.read_text()) if MEASURED.exists() else None
+    meta["tier_limits"] = {
+        "guarded": settings.tier_guarded,
+        "elevated": settings.tier_elevated,
+        "severe": settings.tier_severe,
+    }
     page = render_weekly_report(forecasts, explanations, meta, history[["mineral", "supplier", "year", "tonnes"]])
     (folder / "report.html").write_text(page)
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}

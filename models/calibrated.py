@@ -19,9 +19,7 @@ from models.calibration import Calibrator
 from models.gradient_boosting import GradientBoosting, Parameters
 from models.targets import resolved_by
 
-__all__ = ["CalibratedBoosting", "calibration_blocks"]
-
-USUAL_DATA_AGE_YEARS = 3.0  # BACI's newest year is two years old from February on, three in January
+__all__ = ["CalibratedBoosting", "calibration_blocks", "can_calibrate"]
 
 
 def calibration_blocks(rows: pd.DataFrame, *, years: int = 3, most: int = 3) -> Iterator[tuple[pd.Index, pd.Index]]:
@@ -56,6 +54,11 @@ def _blocks_that_fit(rows: pd.DataFrame) -> list[tuple[pd.Index, pd.Index]]:
         if blocks:
             return blocks
     return []
+
+
+def can_calibrate(rows: pd.DataFrame) -> bool:
+    """Tell whether labelled rows hold enough target years to calibrate out of time."""
+    return bool(_blocks_that_fit(rows))
 
 
 @dataclass
@@ -93,11 +96,14 @@ class CalibratedBoosting:
         boosting, calibrator = self.parts()
         return calibrator.probability(boosting.raw_score(rows))
 
-    def predict_with_interval(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Give raw_score, probability, p_low, p_high per row, in the order of `rows`."""
+    def predict_with_interval(self, rows: pd.DataFrame, stale_years: np.ndarray) -> pd.DataFrame:
+        """Give raw_score, probability, p_low, p_high per row, in the order of `rows`.
+
+        Args:
+            stale_years: shape (n_rows,); how many years older the trade data are than any the model learned from.
+        """
         boosting, calibrator = self.parts()
         raw = boosting.raw_score(rows)
-        stale_years = (rows["trade_data_age_years"] - USUAL_DATA_AGE_YEARS).to_numpy()
         low, high = calibrator.interval(raw, stale_years)
         return pd.DataFrame(
             {"raw_score": raw, "probability": calibrator.probability(raw), "p_low": low, "p_high": high},

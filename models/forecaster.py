@@ -1,14 +1,15 @@
 """All targets and horizons together: coherent probabilities for a panel, saved as text with hashes.
 
 One calibrated booster and one pair history per target and horizon. Coherence is made
-here: a severe drop is never more likely than a drop, point and interval alike.
+here: a severe drop is never more likely than a drop, and probabilities do not fall with
+the horizon, point and interval alike.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +18,18 @@ import pandas as pd
 
 from features.errors import BadInput
 from models.baselines import Climatology, PairHistory
-from models.calibrated import CalibratedBoosting
+from models.calibrated import CalibratedBoosting, can_calibrate
 from models.calibration import Calibrator
 from models.gradient_boosting import GradientBoosting, Parameters
-from models.targets import HORIZONS, TARGETS, attach_labels, resolved_by, states, window_of
+from models.targets import HORIZONS, TARGETS, YEARS_AHEAD, attach_labels, resolved_by, states, window_of
 
 __all__ = ["Forecaster", "cohere", "labelled_rows"]
 
-Part = tuple[str, str]
+# What a part is made for: a target, and how many years lie between the last known trade year and the target year.
+NUMBERS = ["raw_score", "probability", "p_low", "p_high"]
+Part = tuple[str, int]
+# In July trade is known to two years back, so this lead is learned from July rows with this horizon.
+LEARNED_FROM = {2: "current_year", 3: "next_year", 4: "year_after_next"}
 
 
 def labelled_rows(panel: pd.DataFrame, labels: pd.DataFrame, target: str, horizon: str) -> pd.DataFrame:
@@ -34,28 +39,42 @@ def labelled_rows(panel: pd.DataFrame, labels: pd.DataFrame, target: str, horizo
 
 
 def cohere(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Make sure that a severe drop is nowhere more likely than a drop of the same pair and window.
+    """Make probabilities and intervals coherent: rising with the horizon, and severe never above drop.
+
+    The next year is raised to the current year where it was below (docs/decisions/0007), then a severe
+    drop is lowered to the drop of the same pair and horizon; the second step cannot undo the first.
 
     Args:
         forecasts: target, horizon, mineral, supplier, as_of, probability, p_low, p_high.
 
     Returns:
-        The same rows in the same order, severe values lowered to the drop's where they were above.
+        The same rows in the same order.
     """
-    key = ["horizon", "mineral", "supplier", "as_of"]
-    drops = forecasts[forecasts["target"].eq("supply_drop")].set_index(key)
     rows = forecasts.copy()
-    is_severe = rows["target"].eq("severe_supply_drop").to_numpy()
-    at = pd.MultiIndex.from_frame(rows.loc[is_severe, key])
-    for column in ("probability", "p_low", "p_high"):
-        limit = drops[column].reindex(at).to_numpy()
-        rows.loc[is_severe, column] = np.fmin(rows.loc[is_severe, column].to_numpy(), limit)
+    _bound(rows, "horizon", "next_year", "current_year", np.fmax)
+    _bound(rows, "target", "severe_supply_drop", "supply_drop", np.fmin)
     return rows
+
+
+def _bound(
+    rows: pd.DataFrame, column: str, bounded: str, bound: str, pick: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> None:
+    # Set the numbers of rows where `column` is `bounded` against those of their partner where it is `bound`.
+    key = [name for name in ("target", "horizon", "mineral", "supplier", "as_of") if name != column]
+    partners = rows[rows[column].eq(bound)].set_index(key)
+    at = rows[column].eq(bounded).to_numpy()
+    found = partners.reindex(pd.MultiIndex.from_frame(rows.loc[at, key]))
+    for name in ("probability", "p_low", "p_high"):
+        rows.loc[at, name] = pick(rows.loc[at, name].to_numpy(), found[name].to_numpy())
 
 
 @dataclass
 class Forecaster:
-    """The champion: fitted parts by (target, horizon), and what they were learned from."""
+    """The champion: fitted parts by (target, lead), and what they were learned from.
+
+    A lead is the number of years from the last known trade year to the target year. A forecast is made by
+    the part of its lead: in July 2 for the current year and 3 for the next, in January 3 and 4.
+    """
 
     parts: Mapping[Part, CalibratedBoosting]
     histories: Mapping[Part, PairHistory]
@@ -72,15 +91,19 @@ class Forecaster:
         features: Sequence[str],
         parameters: Parameters | None = None,
         targets: Sequence[str] = tuple(TARGETS),
+        leads: Sequence[int] = tuple(LEARNED_FROM),
     ) -> Forecaster:
-        """Learn every target and horizon from rows before `trained_as_of` whose labels were resolved by then."""
+        """Learn every target and lead from rows before `trained_as_of` whose labels were resolved by then."""
         parts, histories = {}, {}
         for target in targets:
-            for horizon in HORIZONS:
-                rows = labelled_rows(panel, labels, target, horizon)
+            for lead in leads:
+                rows = labelled_rows(panel, labels, target, LEARNED_FROM[lead])
                 rows = rows[resolved_by(rows, trained_as_of) & (rows["as_of"] < trained_as_of)]
-                parts[target, horizon] = CalibratedBoosting(features, parameters or Parameters()).fit(rows)
-                histories[target, horizon] = PairHistory().fit(rows)
+                # The first years hold too few outcomes that far ahead: a shorter lead serves them, as stale.
+                if lead > min(leads) and not can_calibrate(rows):
+                    continue
+                parts[target, lead] = CalibratedBoosting(features, parameters or Parameters()).fit(rows)
+                histories[target, lead] = PairHistory().fit(rows)
         return cls(parts, histories, trained_as_of, list(features))
 
     def predict(self, panel: pd.DataFrame) -> pd.DataFrame:
@@ -91,35 +114,74 @@ class Forecaster:
             probability, p_low, p_high, base_rate; targets and horizons in fixed order, pairs as in `panel`.
         """
         panel = panel.reset_index(drop=True)
-        numbers = [part.predict_with_interval(panel) for part in self.parts.values()]
+        numbers = []
+        for target, horizon in self.forecasts:
+            pieces = [
+                self.parts[target, lead].predict_with_interval(rows, stale_years)
+                for lead, rows, stale_years in self._by_lead(panel, target, horizon)
+            ]
+            numbers.append(pd.concat(pieces).sort_index() if pieces else pd.DataFrame(columns=NUMBERS, dtype="float64"))
         return cohere(self.frame_of(panel).join(pd.concat(numbers, ignore_index=True)))
+
+    @property
+    def targets(self) -> list[str]:
+        """The targets it was trained for."""
+        return list(dict.fromkeys(target for target, _ in self.parts))
+
+    @property
+    def forecasts(self) -> list[tuple[str, str]]:
+        """Every (target, horizon) that is forecast, in fixed order."""
+        return [(target, horizon) for target in self.targets for horizon in HORIZONS]
+
+    def boosters_for(
+        self, panel: pd.DataFrame, target: str, horizon: str
+    ) -> list[tuple[GradientBoosting, pd.DataFrame]]:
+        """Give the booster behind each row's forecast, with its rows: one entry per lead."""
+        return [(self.parts[target, lead].parts()[0], rows) for lead, rows, _ in self._by_lead(panel, target, horizon)]
 
     def frame_of(self, panel: pd.DataFrame) -> pd.DataFrame:
         """Give what is said about each row whatever the forecast: window, onset and base rate."""
+        panel = panel.reset_index(drop=True)
         tables = []
-        for target, horizon in self.parts:
+        for target, horizon in self.forecasts:
             onset = states(panel, TARGETS[target])
             window = window_of(panel["as_of"], horizon)
+            rates = [
+                pd.Series(self.histories[target, lead].predict(rows.assign(onset=onset[rows.index])), index=rows.index)
+                for lead, rows, _ in self._by_lead(panel, target, horizon)
+            ]
             table = panel[["mineral", "supplier", "as_of"]].assign(
                 target=target,
                 horizon=horizon,
                 window_start=window["window_start"],
                 window_end=window["window_end"],
                 onset=onset,
-                base_rate=self.histories[target, horizon].predict(panel.assign(onset=onset)),
+                base_rate=pd.concat(rates) if rates else pd.Series(dtype="float64"),
             )
             tables.append(table)
         return pd.concat(tables, ignore_index=True)
 
+    def _by_lead(self, panel: pd.DataFrame, target: str, horizon: str) -> list[tuple[int, pd.DataFrame, np.ndarray]]:
+        # Older trade than any that was learned from is served by the longest lead, as stale by the rest.
+        wanted = panel["trade_data_age_years"] + YEARS_AHEAD[horizon]
+        leads = sorted(lead for of, lead in self.parts if of == target)
+        served = wanted.clip(leads[0], leads[-1])
+        groups = []
+        for lead in leads:
+            at = served.eq(lead)
+            if at.any():
+                groups.append((lead, panel[at], (wanted - served)[at].to_numpy()))
+        return groups
+
     def save(self, folder: Path) -> str:
         """Write everything as text below `folder` with a manifest of hashes; return the version (12 hex digits)."""
         files: dict[str, str] = {}
-        for (target, horizon), part in self.parts.items():
+        for (target, lead), part in self.parts.items():
             boosting, calibrator = part.parts()
             for name, text in boosting.to_text().items():
-                files[f"{target}-{horizon}-{name}"] = text
-            files[f"{target}-{horizon}-calibrator.json"] = calibrator.to_json()
-            files[f"{target}-{horizon}-history.json"] = _history_to_json(self.histories[target, horizon])
+                files[f"{target}-lead{lead}-{name}"] = text
+            files[f"{target}-lead{lead}-calibrator.json"] = calibrator.to_json()
+            files[f"{target}-lead{lead}-history.json"] = _history_to_json(self.histories[target, lead])
         files["forecaster.json"] = json.dumps(
             {
                 "parts": [list(part) for part in self.parts],
@@ -145,14 +207,14 @@ class Forecaster:
         files = _read_checked(folder)
         about = json.loads(files["forecaster.json"])
         parts, histories = {}, {}
-        for target, horizon in about["parts"]:
-            texts = {name: files[f"{target}-{horizon}-{name}"] for name in ("booster.txt", "booster.json")}
+        for target, lead in about["parts"]:
+            texts = {name: files[f"{target}-lead{lead}-{name}"] for name in ("booster.txt", "booster.json")}
             boosting = GradientBoosting.from_text(texts)
-            calibrator = Calibrator.from_json(files[f"{target}-{horizon}-calibrator.json"])
-            parts[target, horizon] = CalibratedBoosting(
+            calibrator = Calibrator.from_json(files[f"{target}-lead{lead}-calibrator.json"])
+            parts[target, lead] = CalibratedBoosting(
                 boosting.features, boosting.parameters, boosting=boosting, calibrator=calibrator
             )
-            histories[target, horizon] = _history_from_json(files[f"{target}-{horizon}-history.json"])
+            histories[target, lead] = _history_from_json(files[f"{target}-lead{lead}-history.json"])
         return cls(parts, histories, pd.Timestamp(about["trained_as_of"]), about["features"])
 
 

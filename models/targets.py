@@ -21,12 +21,14 @@ import pandas as pd
 from features.exports import ExportTable, known_exports, snapshot_moments
 from features.signals.trade import drop_ratio
 
-__all__ = ["HORIZONS", "TARGETS", "Target", "attach_labels", "label_table", "states", "window_of"]
+__all__ = ["HORIZONS", "TARGETS", "YEARS_AHEAD", "Target", "attach_labels", "label_table", "states", "window_of"]
 
 MAX_IMPUTED_FRAC = 0.5
 
-# Years from the year of `as_of` to the target year.
+# Years from the year of `as_of` to the target year. The last is learned from, never published: in January,
+# when trade is known only to three years back, the next year is as far ahead as it is in July.
 HORIZONS = {"current_year": 0, "next_year": 1}
+YEARS_AHEAD = {**HORIZONS, "year_after_next": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ TARGETS = {
 
 def window_of(as_of: pd.Series, horizon: str) -> pd.DataFrame:
     """Give each row's target year as window_start (inclusive) and window_end (the year's last day)."""
-    year = as_of.dt.year + HORIZONS[horizon]
+    year = as_of.dt.year + YEARS_AHEAD[horizon]
     start = pd.to_datetime(year.astype("str") + "-01-01", utc=True).astype("datetime64[us, UTC]")
     end = pd.to_datetime(year.astype("str") + "-12-31", utc=True).astype("datetime64[us, UTC]")
     return pd.DataFrame({"target_year": year.astype("int64"), "window_start": start, "window_end": end})
@@ -98,9 +100,7 @@ def attach_labels(panel: pd.DataFrame, labels: pd.DataFrame, target: Target, hor
     is_void = rows["imputed"] > MAX_IMPUTED_FRAC
     label = (rows["outcome"] < target.ratio).astype("float64").where(rows["outcome"].notna() & ~is_void)
     reason = pd.Series("more than half of the year's value has an imputed quantity", index=rows.index, dtype="str")
-    return rows.assign(label=label, void_reason=reason.where(is_void)).drop(
-        columns=["outcome", "imputed"]
-    )
+    return rows.assign(label=label, void_reason=reason.where(is_void)).drop(columns=["outcome", "imputed"])
 
 
 def states(panel: pd.DataFrame, target: Target) -> pd.Series:

@@ -15,22 +15,44 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-__all__ = ["WINDOWS_WEEKS", "changes", "counted", "coverage_steps"]
+__all__ = ["WINDOWS_WEEKS", "changes", "counted", "coverage_steps", "first_known"]
 
 WINDOWS_WEEKS = (13, 26, 52, 156)
 MOMENT = "datetime64[us, UTC]"
 
 
+def first_known(events: pd.DataFrame) -> pd.DataFrame:
+    """Give each event and mineral as first known, with when its end and its withdrawal became known.
+
+    Adds `over_at` and `withdrawn_at`, missing where neither has. An event withdrawn stays so.
+    """
+    key = ["event_id", "mineral"]
+    ordered = events.sort_values("available_at", kind="stable")
+    is_gone = ordered["is_retracted"]
+    found = ordered[~is_gone].drop_duplicates(key)
+    for name, versions in (("over_at", ordered[~is_gone & ordered["ended_at"].notna()]), ("withdrawn_at", ordered[is_gone])):
+        since = versions.drop_duplicates(key)[[*key, "available_at"]].rename(columns={"available_at": name})
+        found = found.merge(since, on=key, how="left")
+    return found
+
+
 def changes(events: pd.DataFrame, column: str, weights: pd.Series | float, until: pd.Series) -> pd.DataFrame:
     """Describe that each event adds its weight to `column` from `available_at` to `until` (missing: for good).
 
+    Args:
+        events: what `first_known` gave; a withdrawn event counts until its withdrawal only.
+
     Returns:
-        mineral, supplier, at, column, change; two rows per event, one where it has no end.
+        mineral, supplier, event_id, column, at, change; two rows per event, one where it has no end.
     """
+    until = pd.concat([until, events["withdrawn_at"]], axis=1).min(axis=1).astype(MOMENT)
     base = events[["mineral", "supplier", "event_id"]].assign(column=column)
     starts = base.assign(at=events["available_at"], change=weights)
     ends = base.assign(at=until, change=-starts["change"])
-    return pd.concat([starts, ends[until.notna()]], ignore_index=True).astype({"change": "float64", "at": MOMENT})
+    ever = ~(until <= events["available_at"])
+    return pd.concat([starts[ever], ends[ever & until.notna()]], ignore_index=True).astype(
+        {"change": "float64", "at": MOMENT}
+    )
 
 
 def counted(rows: pd.DataFrame, keys: Sequence[str], columns: Iterable[str]) -> pd.DataFrame:
@@ -56,24 +78,20 @@ def coverage_steps(coverage: pd.DataFrame, dataset: str, prefix: str) -> pd.Data
 
     Columns `{prefix}_covered_{w}w` per window. Until an end of coverage is known, it is open.
     """
-    bounds = coverage[coverage["dataset"].eq(dataset) & ~coverage["is_retracted"]]
-    columns = [f"{prefix}_covered_{weeks}w" for weeks in WINDOWS_WEEKS]
-    start = bounds.loc[bounds["bound"].eq("from"), "bound_at"]
-    if start.empty:
-        return pd.DataFrame(columns=["available_at", *columns])
-    moments: list[tuple[pd.Timestamp, str, float]] = []
-    for weeks, column in zip(WINDOWS_WEEKS, columns, strict=True):
-        half = pd.Timedelta(weeks=weeks) / 2
-        moments.append((start.min() + half, column, 1.0))
-        ends = bounds[bounds["bound"].eq("until")].sort_values("available_at")
-        for row, later in zip(ends.itertuples(), [*ends["available_at"].iloc[1:], None], strict=True):
-            stop = max(row.bound_at + half, row.available_at)
-            if later is None or stop < later:
-                moments.append((stop, column, 0.0))
-            if later is not None and stop < later:
-                moments.append((later, column, 1.0))
-    frame = pd.DataFrame(moments, columns=["available_at", "column", "value"])
-    wide = frame.pivot_table(index="available_at", columns="column", values="value", aggfunc="last").ffill()
-    wide = wide.reindex(columns=columns).where(lambda cells: cells.eq(1.0)).reset_index()
-    wide.columns.name = None
-    return wide.astype({"available_at": MOMENT})
+    bounds = coverage[coverage["dataset"].eq(dataset)].sort_values("available_at")
+    halves = {f"{prefix}_covered_{weeks}w": pd.Timedelta(weeks=weeks) / 2 for weeks in WINDOWS_WEEKS}
+    moments = {*bounds["available_at"], *(at + half for at in bounds["bound_at"] for half in halves.values())}
+    rows = [
+        {"available_at": moment, **{name: _is_covered(bounds, moment, half) for name, half in halves.items()}}
+        for moment in sorted(moments)
+    ]
+    frame = pd.DataFrame(rows, columns=["available_at", *halves])
+    return frame.astype({"available_at": MOMENT, **dict.fromkeys(halves, "float64")})
+
+
+def _is_covered(bounds: pd.DataFrame, moment: pd.Timestamp, half: pd.Timedelta) -> float:
+    # The middle of the window that ends at `moment` lies between the bounds as known then.
+    newest = bounds[bounds["available_at"] <= moment].drop_duplicates("bound", keep="last")
+    at = newest[~newest["is_retracted"]].set_index("bound")["bound_at"]
+    has_begun = "from" in at.index and at["from"] + half <= moment
+    return 1.0 if has_begun and not ("until" in at.index and at["until"] + half <= moment) else float("nan")

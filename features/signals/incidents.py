@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.catalog import Catalog
 from features.signals.declaration import Feature, Signal, Steps, Tables
-from features.signals.event_windows import WINDOWS_WEEKS, changes, counted, coverage_steps
+from features.signals.event_windows import WINDOWS_WEEKS, changes, counted, coverage_steps, first_known
 
 __all__ = ["FADING", "SIGNAL"]
 
@@ -33,8 +33,8 @@ FEATURES = tuple(
 
 def all_changes(incidents: pd.DataFrame) -> pd.DataFrame:
     """Describe every change of every count of this family, per mineral and supplier."""
-    known = incidents[~incidents["is_retracted"] & incidents["direction"].eq("tightening")]
-    events = known.sort_values("available_at", kind="stable").drop_duplicates(["event_id", "mineral"])
+    events = first_known(incidents)
+    events = events[events["direction"].eq("tightening")]
     parts = [
         changes(events, f"new_{weeks}w", 1.0, events["available_at"] + pd.Timedelta(weeks=weeks))
         for weeks in WINDOWS_WEEKS

@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.catalog import Catalog
 from features.signals.declaration import Feature, Signal, Steps, Tables
-from features.signals.event_windows import WINDOWS_WEEKS, changes, counted, coverage_steps
+from features.signals.event_windows import WINDOWS_WEEKS, changes, counted, coverage_steps, first_known
 
 __all__ = ["KIND_GROUPS", "SIGNAL"]
 
@@ -52,17 +52,9 @@ FEATURES = tuple(
 )
 
 
-def _first_known(events: pd.DataFrame) -> pd.DataFrame:
-    # Each event from its first version, with the end from the version in which it became known.
-    first = events.sort_values("available_at", kind="stable").drop_duplicates(["event_id", "mineral"])
-    ends = events[events["ended_at"].notna()].sort_values("available_at", kind="stable")
-    ends = ends.drop_duplicates(["event_id", "mineral"])[["event_id", "mineral", "available_at"]]
-    return first.merge(ends.rename(columns={"available_at": "over_at"}), on=["event_id", "mineral"], how="left")
-
-
 def all_changes(measures: pd.DataFrame) -> pd.DataFrame:
     """Describe every change of every count of this family, per mineral and supplier."""
-    events = _first_known(measures[~measures["is_retracted"]])
+    events = first_known(measures)
     tight, eased = events[events["direction"].eq("tightening")], events[events["direction"].eq("easing")]
     parts = [
         changes(tight, f"new_{weeks}w", 1.0, tight["available_at"] + pd.Timedelta(weeks=weeks))

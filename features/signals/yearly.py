@@ -22,15 +22,29 @@ def steps_of_yearly(
         describe: what is known -> one row per unit; it is never told the moment.
 
     Returns:
-        The rows of `describe` with their `available_at`, in order of it; empty when `table` is.
+        The rows of `describe` with their `available_at`, in order of it; empty when `table` is. A unit whose
+        facts were all withdrawn has a row without values.
     """
-    frames = []
+    frames: list[pd.DataFrame] = []
     for moment in sorted(table["available_at"].unique()):
         known = table[table["available_at"] <= moment].sort_values("available_at", kind="stable")
         newest = known.drop_duplicates(list(key), keep="last")
         newest = newest[~newest["is_retracted"]]
-        if len(newest):
-            frames.append(describe(newest).assign(available_at=moment))
+        rows = describe(newest) if len(newest) else pd.DataFrame()
+        if frames:
+            rows = _with_gone(rows, frames[-1])
+        if len(rows):
+            frames.append(rows.assign(available_at=moment))
     if not frames:
         return pd.DataFrame()
     return pd.concat(frames, ignore_index=True).astype({"available_at": "datetime64[us, UTC]"})
+
+
+def _with_gone(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    # A unit all of whose facts were withdrawn gets a row of missing values; else its last one would hold on.
+    unit = [name for name in ("mineral", "supplier") if name in before]
+    if rows.empty:
+        rows = before.head(0).drop(columns="available_at")
+    both = before[unit].merge(rows[unit], how="left", indicator=True)
+    gone = both.loc[both["_merge"].eq("left_only"), unit]
+    return rows if gone.empty else pd.concat([rows, gone], ignore_index=True)

@@ -133,7 +133,11 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
         ("commodity", ~is_ours & ~raw["commodity"].isin(NOT_IN_CATALOGUE), "an unknown commodity"),
         ("iso3", is_ours & ~is_known_country & ~raw["iso3"].isin(GROUP_CODES), "an unknown country code"),
         ("year", raw["year"].isna() | (raw["year"] >= now.year), f"not a year that has ended by {now.date()}"),
-        ("quantity", ~raw["quantity"].between(0, float("inf"), inclusive="left"), "no readable quantity, or below zero"),
+        (
+            "quantity",
+            ~raw["quantity"].between(0, float("inf"), inclusive="left"),
+            "no readable quantity, or below zero",
+        ),
         ("unit", is_ours & ~raw["unit"].isin(TONNES_PER_UNIT), "a unit without a conversion to tonnes"),
         ("quantity", is_copied, "Guyana's gold repeats French Guiana's figure; unknown until a new release"),
     )

@@ -103,7 +103,7 @@ def test_a_contradiction_in_the_second_dataset_leaves_the_first_unchanged_too(tm
     ingest(store, "events", events_csv(tmp_path, {"event_id": "ban"}, strike), now=NOW)
     before = store.digest(as_of=END)
     changed = events_csv(tmp_path, {"event_id": "ban"}, {"event_id": "tax"}, {**strike, "title": "Another title"})
-    with pytest.raises(BadInput, match="incidents .*strike.*--released"):
+    with pytest.raises(BadInput, match=r"incidents .*strike.*--released"):
         ingest(store, "events", changed, now=NOW)
     assert store.digest(as_of=END) == before
     receipt = ingest(store, "events", changed, now=NOW, released=moment("2026-09-01"))

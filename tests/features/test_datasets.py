@@ -70,13 +70,14 @@ def test_moments_of_another_unit_or_zone_are_refused(dtype: str):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("severity", 4), ("severity", 0), ("direction", "up"), ("confidence", "sure"), ("supplier", "X")]
+    ("field", "value"),
+    [("severity", 4), ("severity", 0), ("direction", "up"), ("confidence", "sure"), ("supplier", "X")],
 )
 def test_a_broken_event_is_named(field: str, value: object):
-    good = rows("measures", [event("a", "cobalt", "COD", "2010-01-05"), event("b", "cobalt", "COD", "2010-01-05")])
-    datasets.check("measures", good, where="events.csv")
-    with pytest.raises(BadInput, match=f"row 1, field {field}"):
-        datasets.check("measures", rows("measures", [event("a", "cobalt", "COD", "2010-01-05", **{field: value})]), where="x")
+    good = [event("a", "cobalt", "COD", "2010-01-05"), event("b", "cobalt", "COD", "2010-01-05")]
+    datasets.check("measures", rows("measures", good), where="events.csv")
+    with pytest.raises(BadInput, match=f"row 2, field {field}"):
+        datasets.check("measures", rows("measures", [good[0], {**good[1], field: value}]), where="events.csv")
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_ones():

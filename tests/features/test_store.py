@@ -193,7 +193,7 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path, name: str):
     records = {
         "trade": [flow(2001, "AUS", "CHN", 5.1), flow(2001, "COD", "USA", 1 / 3)],
         "measures": [
-            event("a;'\"|", "cobalt", "COD", "2010-01-05", title="禁止輸出, \"x\"\n"),
+            event("a;'\"|", "cobalt", "COD", "2010-01-05", title='禁止輸出, "x"\n'),
             event("b", "cobalt", "COD", "2010-01-05", ended_at=utc("2011-01-01")),
         ],
     }
@@ -220,7 +220,7 @@ def test_two_figures_for_one_moment_contradict_each_other_and_nothing_is_stored(
 def test_rows_that_break_the_schema_are_not_stored(tmp_path: Path):
     store = store_of(tmp_path, [score(1, 0)])
     digest = store.digest(as_of=END)
-    with pytest.raises(BadInput, match="file.csv, row 2, field estimate"):
+    with pytest.raises(BadInput, match=r"file\.csv, row 2, field estimate"):
         store.append(NAME, rows(NAME, [score(1, 1, supplier="CHN"), score(77, 1)]), where="file.csv")
     assert store.digest(as_of=END) == digest
 

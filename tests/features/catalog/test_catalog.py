@@ -89,9 +89,7 @@ def test_minerals_with_embedded_trade(catalog: Catalog) -> None:
         ("japan_stockpile", 1983, 7),
     ],
 )
-def test_policy_list_has_its_published_number_of_entries(
-    catalog: Catalog, list_id: str, year: int, count: int
-) -> None:
+def test_policy_list_has_its_published_number_of_entries(catalog: Catalog, list_id: str, year: int, count: int) -> None:
     entries = {
         entry.entry_name
         for mineral in catalog.minerals
@@ -122,9 +120,7 @@ def test_mineral_on_no_list_has_no_entries(catalog: Catalog) -> None:
 
 
 def test_japanese_stockpile_began_with_seven_metals(catalog: Catalog) -> None:
-    names = {
-        e.entry_name for m in catalog.minerals for e in catalog.lists_of(m) if e.list_id.startswith("japan")
-    }
+    names = {e.entry_name for m in catalog.minerals for e in catalog.lists_of(m) if e.list_id.startswith("japan")}
     assert names == {"nickel", "chromium", "tungsten", "cobalt", "molybdenum", "manganese", "vanadium"}
 
 
@@ -486,9 +482,7 @@ def test_word_of_one_mineral_is_refused_for_another(copy: Path) -> None:
 def test_word_of_one_country_is_refused_for_another_in_the_same_language(copy: Path) -> None:
     number = number_of(copy, "country_aliases.csv", iso3="AUS", alias="Canberra")
     rewrite(copy, "country_aliases.csv", lambda rows: rows[number - 2].update(alias="CHINA"))
-    with pytest.raises(
-        BadInput, match=r"country_aliases\.csv, row \d+, alias: expected a word that is not AUS's"
-    ):
+    with pytest.raises(BadInput, match=r"country_aliases\.csv, row \d+, alias: expected a word that is not AUS's"):
         read_catalog(copy)
 
 

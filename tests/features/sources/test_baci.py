@@ -113,7 +113,7 @@ def test_the_input_is_not_changed(tmp_path: Path):
 
 
 def impute_slowly(records: list[tuple]) -> list[tuple[float, bool]]:
-    """Give tonnes and flag of (code, year, usd, tonnes) one by one; the world price of the year, else of all years so far."""
+    """Give tonnes and flag of (code, year, usd, tonnes) one by one: at the price of the year, else of all so far."""
 
     def price(code: str, years: list[int]) -> float | None:
         known = [r for r in records if r[0] == code and r[1] in years and not lacks(r)]

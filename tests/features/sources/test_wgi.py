@@ -194,7 +194,13 @@ def test_what_is_no_workbook_is_refused(tmp_path: Path):
     with zipfile.ZipFile(tmp_path / "other.xlsx", "w") as archive:
         archive.writestr("readme.txt", "hello")
     for number, content in enumerate(
-        [b"", b"<html>Access denied</html>", whole[:-40], whole[: len(whole) // 3], (tmp_path / "other.xlsx").read_bytes()]
+        [
+            b"",
+            b"<html>Access denied</html>",
+            whole[:-40],
+            whole[: len(whole) // 3],
+            (tmp_path / "other.xlsx").read_bytes(),
+        ]
     ):
         path = tmp_path / f"bad{number}.xlsx"
         path.write_bytes(content)

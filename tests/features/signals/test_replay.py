@@ -1,0 +1,211 @@
+"""The replay law: what was computed from what was known at a date is what the full tables give for that date.
+
+Cutting every table at `available_at <= d` and joining at d must give the same bytes as joining the
+full tables at d: for each signal, for the whole panel, on the embedded data and on small tables full of
+revisions, ends and withdrawals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features import panel
+from features.catalog import Catalog
+from features.exports import yearly_exports
+from features.signals.declaration import Signal
+from features.store import Store
+from models.targets import label_table
+from tests.builders import SUPPLIERS, event, random_trade, rows, utc
+
+DATES = ["2009-11-02", "2012-07-16", "2019-06-03", "2026-11-23"]
+MINERALS = ("cobalt", "manganese", "rare_earths", "tin")
+BY_NAME = pytest.mark.parametrize("signal", panel.SIGNALS, ids=lambda signal: signal.name)
+
+
+def cut(tables: dict[str, pd.DataFrame], date: pd.Timestamp) -> dict[str, pd.DataFrame]:
+    return {name: table[table["available_at"] <= date].reset_index(drop=True) for name, table in tables.items()}
+
+
+def every_pair(date: pd.Timestamp, minerals, suppliers) -> pd.DataFrame:
+    """Index all pairs at the date, a moment before it, and a half, one and four years before."""
+    offsets = ["0D", "1us", "182D", "364D", "1456D"]
+    at = [date - pd.Timedelta(offset) for offset in offsets]
+    index = pd.MultiIndex.from_product([minerals, suppliers, at], names=panel.KEYS).to_frame(index=False)
+    return index.astype({"mineral": "str", "supplier": "str", "as_of": "datetime64[us, UTC]"})
+
+
+# --- the embedded data ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=DATES)
+def replayed(request, bundle_store: Store, catalog: Catalog):
+    """Cut the store itself at a date and compute everything from the cut; the last date cuts nothing off."""
+    date = utc(request.param)
+    tables = bundle_store.histories(panel.datasets_needed(), as_of=date.to_pydatetime())
+    return date, tables, panel.all_steps(tables, catalog)
+
+
+def test_the_embedded_data_replay_signal_by_signal(replayed, bundle_tables, bundle_steps, catalog: Catalog):
+    date, tables, steps = replayed
+    suppliers = bundle_tables["measures"]["supplier"].unique()
+    minerals = sorted({*bundle_tables["measures"]["mineral"], *bundle_tables["incidents"]["mineral"]})
+    index = every_pair(date, minerals, suppliers)
+    for signal in panel.SIGNALS:
+        one = panel.join_steps(index, {signal.name: steps[signal.name]})
+        two = panel.join_steps(index, {signal.name: bundle_steps[signal.name]})
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
+        assert one.drop(columns=panel.KEYS).notna().any().any() or (signal.name == "production" and date.year < 2020)
+
+
+def test_the_embedded_panel_replays(replayed, bundle_steps, catalog: Catalog):
+    date, _, steps = replayed
+    dates = [date - pd.Timedelta(weeks=weeks) for weeks in (0, 1, 60)]
+    one, two = (panel.build_panel(each, catalog, dates) for each in (steps, bundle_steps))
+    assert len(one) > 1000
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_the_embedded_labels_replay(replayed, bundle_exports: pd.DataFrame, catalog: Catalog):
+    date, tables, _ = replayed
+    early = label_table(yearly_exports(tables["trade"], catalog))
+    full = label_table(bundle_exports)
+    expected = full[full["resolved_at"] <= date].reset_index(drop=True)
+    assert len(expected) > 10_000
+    pd.testing.assert_frame_equal(early, expected, check_exact=True)
+
+
+# --- small tables with revisions ------------------------------------------------------------------
+
+
+def later(rng: np.random.Generator, moment: pd.Timestamp) -> pd.Timestamp:
+    return moment + pd.Timedelta(days=int(rng.integers(1, 900)))
+
+
+def yearly(rng: np.random.Generator, year: int, month: str, what: dict, value: str, draw) -> list[dict]:
+    """Give one fact and perhaps its revisions, of which some withdraw it."""
+    moment, found = utc(f"{year}-{month}-01"), []
+    for number in range(rng.integers(1, 4)):
+        is_retracted = bool(number and rng.random() < 0.4)
+        found.append({**what, "year": year, value: draw(), "available_at": moment, "is_retracted": is_retracted})
+        moment = later(rng, moment)
+    return found
+
+
+def random_events(rng: np.random.Generator, name: str) -> pd.DataFrame:
+    records = []
+    for number in range(25):
+        known = utc("2001-01-01") + pd.Timedelta(days=int(rng.integers(0, 3000)))
+        about = {
+            "supplier": str(rng.choice(SUPPLIERS)),
+            "kind": str(rng.choice(["export_ban", "export_tax", "licensing", "strike"])),
+            "direction": str(rng.choice(["tightening", "tightening", "easing", "neutral"])),
+            "severity": int(rng.integers(1, 4)),
+        }
+        ended, withdrawn = later(rng, known), later(rng, known)
+        for mineral in rng.choice(MINERALS, size=rng.integers(1, 4), replace=False):
+            first = event(f"event-{number}", str(mineral), known=known, **about)
+            records.append(first)
+            if number % 2 == 0:
+                records.append({**first, "ended_at": ended, "available_at": ended + pd.Timedelta(days=1)})
+            if number % 5 == 0:
+                records.append({**first, "is_retracted": True, "available_at": withdrawn + pd.Timedelta(hours=7)})
+    return rows(name, records)
+
+
+def random_coverage(rng: np.random.Generator) -> pd.DataFrame:
+    records = []
+    for name in ("measures", "incidents"):
+        start, end = utc("2001-06-01"), utc("2005-01-01")
+        records.append({"dataset": name, "bound": "from", "bound_at": start, "available_at": start})
+        # A later edition reaches further back, and two further ahead.
+        records.append({**records[-1], "bound_at": utc("2001-01-01"), "available_at": utc("2004-03-01")})
+        for _ in range(3):
+            records.append({"dataset": name, "bound": "until", "bound_at": end, "available_at": later(rng, end)})
+            end = records[-1]["available_at"]
+    return rows("coverage", records)
+
+
+def random_tables(seed: int) -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng(seed)
+    production, governance = [], []
+    for year in range(2000, 2006):
+        for supplier in SUPPLIERS:
+            for mineral in MINERALS[:3]:
+                what = {"mineral": mineral, "supplier": supplier, "is_estimated": False}
+                if rng.random() < 0.6:
+                    draw = lambda: float(rng.integers(0, 100))  # noqa: E731
+                    production += yearly(rng, year, "05", what, "quantity_tonnes", draw)
+            what = {"indicator": str(rng.choice(["rule_of_law", "political_stability"])), "supplier": supplier}
+            governance += yearly(rng, year, "10", what, "estimate", lambda: float(rng.normal()))
+    return {
+        "trade": random_trade(seed),
+        "production": rows("production", production),
+        "governance": rows("governance", governance),
+        "measures": random_events(rng, "measures"),
+        "incidents": random_events(rng, "incidents"),
+        "coverage": random_coverage(rng),
+    }
+
+
+@BY_NAME
+@pytest.mark.parametrize("seed", range(3))
+def test_small_tables_with_revisions_replay(seed: int, signal: Signal, catalog: Catalog):
+    tables = random_tables(seed)
+    full = {signal.name: signal.steps(tables, catalog)}
+    rng = np.random.default_rng(seed + 100)
+    seen = 0
+    for days in rng.integers(0, 4000, 4):
+        date = utc("2000-06-01") + pd.Timedelta(days=int(days))
+        index = every_pair(date, MINERALS, SUPPLIERS)
+        one = panel.join_steps(index, {signal.name: signal.steps(cut(tables, date), catalog)})
+        two = panel.join_steps(index, full)
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
+        seen += int(two.drop(columns=panel.KEYS).notna().to_numpy().sum())
+    assert seen > 100
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_small_panels_with_revisions_replay(seed: int, catalog: Catalog):
+    tables = random_tables(seed)
+    steps = panel.all_steps(tables, catalog)
+    for date in [utc("2003-02-03"), utc("2005-03-07"), utc("2007-02-05"), utc("2012-01-02")]:
+        early = panel.all_steps(cut(tables, date), catalog)
+        one, two = (panel.build_panel(each, catalog, [date]) for each in (early, steps))
+        assert len(one) > 2
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+@BY_NAME
+def test_a_signal_changes_no_table_it_is_given(signal: Signal, catalog: Catalog):
+    tables = random_tables(7)
+    copies = {name: table.copy(deep=True) for name, table in tables.items()}
+    signal.steps(tables, catalog)
+    for name, table in tables.items():
+        pd.testing.assert_frame_equal(table, copies[name])
+
+
+@BY_NAME
+def test_a_signal_reads_only_the_datasets_it_declares(signal: Signal, catalog: Catalog):
+    tables = random_tables(7)
+    signal.steps({name: tables[name] for name in signal.needs}, catalog)
+
+
+@BY_NAME
+def test_a_signal_has_steps_with_moments_in_one_type_and_no_step_twice(signal: Signal, catalog: Catalog):
+    for step in signal.steps(random_tables(8), catalog):
+        assert str(step.frame["available_at"].dtype) == "datetime64[us, UTC]"
+        assert not step.frame.duplicated([*step.keys, "available_at"]).any()
+        assert step.keys in (("mineral", "supplier"), ("mineral",), ("supplier",), ())
+
+
+@BY_NAME
+def test_a_signal_without_any_data_is_missing_and_not_zero(signal: Signal, catalog: Catalog):
+    tables = {name: table.head(0) for name, table in random_tables(9).items()}
+    index = every_pair(utc("2005-01-03"), MINERALS, SUPPLIERS)
+    joined = panel.join_steps(index, {signal.name: signal.steps(tables, catalog)})
+    joined = joined.assign(**{name: np.nan for name in ("trade_share_3y",) if name not in joined})
+    extra = signal.combine(joined)
+    joined = joined.drop(columns=[name for name in extra if name in joined]).join(extra)
+    assert joined[signal.columns].isna().all().all()
