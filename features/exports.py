@@ -52,7 +52,7 @@ snapshots AS (
     WHERE v.available_at > b.first_at
 ),
 flows AS (
-    SELECT s.year, s.snapshot_at, u.mineral, u.supplier, u.importer, u.value_usd, u.quantity_tonnes,
+    SELECT s.year, s.snapshot_at, u.mineral, u.hs_code, u.supplier, u.importer, u.value_usd, u.quantity_tonnes,
            u.is_imputed, u.is_retracted
     FROM snapshots s JOIN used u ON u.year = s.year AND u.available_at <= s.snapshot_at
     QUALIFY row_number() OVER (
@@ -60,8 +60,8 @@ flows AS (
         ORDER BY u.available_at DESC) = 1
 )
 SELECT mineral, supplier, importer, year, snapshot_at,
-       sum(quantity_tonnes) AS tonnes, sum(value_usd) AS value_usd,
-       sum(CASE WHEN is_imputed THEN value_usd ELSE 0 END) AS imputed_usd
+       sum(quantity_tonnes ORDER BY hs_code) AS tonnes, sum(value_usd ORDER BY hs_code) AS value_usd,
+       sum(CASE WHEN is_imputed THEN value_usd ELSE 0 END ORDER BY hs_code) AS imputed_usd
 FROM flows WHERE NOT is_retracted
 GROUP BY ALL
 """
@@ -75,7 +75,8 @@ before AS (
 ),
 lost AS (
     SELECT b.year, b.snapshot_at, p.mineral, p.supplier,
-           sum(p.value_usd) FILTER (WHERE f.importer IS NULL) / nullif(sum(p.value_usd), 0) AS lost_frac
+           sum(p.value_usd ORDER BY p.importer) FILTER (WHERE f.importer IS NULL)
+               / nullif(sum(p.value_usd ORDER BY p.importer), 0) AS lost_frac
     FROM before b
     JOIN flows p ON p.year = b.year - 1 AND p.snapshot_at = b.before_at
     LEFT JOIN flows f ON f.year = b.year AND f.snapshot_at = b.snapshot_at
@@ -83,15 +84,17 @@ lost AS (
     GROUP BY ALL
 ),
 exports AS (
-    SELECT mineral, supplier, year, snapshot_at, sum(tonnes) AS tonnes, sum(value_usd) AS value_usd,
-           sum(imputed_usd) / nullif(sum(value_usd), 0) AS imputed_value_frac,
+    SELECT mineral, supplier, year, snapshot_at, sum(tonnes ORDER BY importer) AS tonnes,
+           sum(value_usd ORDER BY importer) AS value_usd,
+           sum(imputed_usd ORDER BY importer) / nullif(sum(value_usd ORDER BY importer), 0) AS imputed_value_frac,
            count(*) AS buyers,
-           sum(value_usd * value_usd) / nullif(sum(value_usd) ** 2, 0) AS buyer_hhi,
-           max(value_usd) / nullif(sum(value_usd), 0) AS top_buyer_frac
+           sum(value_usd * value_usd ORDER BY importer)
+               / nullif(sum(value_usd ORDER BY importer) ** 2, 0) AS buyer_hhi,
+           max(value_usd) / nullif(sum(value_usd ORDER BY importer), 0) AS top_buyer_frac
     FROM flows GROUP BY ALL
 ),
 imports AS (
-    SELECT mineral, importer AS supplier, year, snapshot_at, sum(tonnes) AS import_tonnes
+    SELECT mineral, importer AS supplier, year, snapshot_at, sum(tonnes ORDER BY flows.supplier) AS import_tonnes
     FROM flows GROUP BY ALL
 )
 SELECT e.mineral, e.supplier, e.year, e.snapshot_at AS available_at, e.tonnes, e.value_usd,
@@ -121,8 +124,8 @@ def yearly_exports(trade: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     used = catalog.used_hs_codes()
     years = {name: used[name].astype("float64") for name in ("valid_from_year", "valid_to_year")}
     code_table = used[["mineral", "hs_code"]].drop_duplicates().assign(**years)
-    # One thread: floating sums depend on the order of their terms, and a replay must give the same bytes.
-    with duckdb.connect(config={"threads": 1, "memory_limit": "4GB"}) as db:
+    # Floating sums depend on the order of their terms, and a replay must give the same bytes: hence ORDER BY in each.
+    with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as db:
         db.register("trade", trade)
         db.register("code_table", code_table)
         db.execute(f"CREATE TABLE flows AS {_SNAPSHOTS}")

@@ -122,7 +122,10 @@ def _last_week(knowledge: Knowledge, served: Served, issued_before: pd.DataFrame
         issued = issued_before[[*KEY, "probability", "model_version"]]
         issued = issued.rename(columns={"probability": "p_issued", "model_version": "version_before"})
     issued = issued.astype({"window_start": "datetime64[us, UTC]", "p_issued": "float64"})
-    return then.merge(issued, on=KEY, how="left")
+    # What was issued counts also where this model or later data would no longer give it.
+    known = then.merge(issued, on=KEY, how="outer")
+    known = known.assign(p_before=known["p_before"].fillna(known["p_issued"]))
+    return known.assign(p_revised=known["p_revised"].fillna(known["p_before"]))
 
 
 def _predict(panel: pd.DataFrame, served: Served) -> pd.DataFrame:

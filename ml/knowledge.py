@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
@@ -13,6 +15,7 @@ from features import collection, panel
 from features.catalog import Catalog, load_catalog
 from features.errors import ConfigError
 from features.exports import yearly_exports
+from features.signals import trade
 from features.signals.declaration import Signal, Steps
 from features.signals.trade import TRACKED_SHARE_FRAC
 from features.store import Store
@@ -29,8 +32,22 @@ def open_store(settings: Settings, *, now: dt.datetime) -> Store:
     """Open the store; a new one is filled from the embedded bundle first."""
     store = Store(settings.datasets, settings.memory_limit, settings.workers)
     if store.is_empty():
-        collection.ingest_bundle(store, now=now)
+        _fill(store, now=now)
     return store
+
+
+def _fill(store: Store, *, now: dt.datetime) -> None:
+    # Aside and then renamed: a first start that is killed must not leave a store without some of its datasets.
+    store.folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.folder.parent, prefix=".datasets-") as scratch:
+        aside = replace(store, folder=Path(scratch) / "datasets")
+        collection.ingest_bundle(aside, now=now)
+        try:
+            aside.folder.replace(store.folder)
+        except OSError:
+            # Another first start was quicker, or the folder holds something that is no dataset.
+            if store.is_empty():
+                collection.ingest_bundle(store, now=now)
 
 
 def signals_named(names: Sequence[str] | None) -> tuple[Signal, ...]:
@@ -67,8 +84,10 @@ class Knowledge:
 
     @cached_property
     def steps(self) -> dict[str, list[Steps]]:
-        """The step functions of every signal."""
-        return panel.all_steps(self.tables, self.catalog, self.signals)
+        """The step functions of every signal; yearly exports, which labels and pages need too, are summed once."""
+        others = [signal for signal in self.signals if signal.name != trade.SIGNAL.name]
+        own = {trade.SIGNAL.name: trade.steps_of_exports(self.exports)}
+        return own | panel.all_steps(self.tables, self.catalog, others)
 
     @cached_property
     def exports(self) -> pd.DataFrame:

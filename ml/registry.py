@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.errors import ConfigError
+from features.errors import BadInput, ConfigError
 from features.knowledge_time import UTC, as_moment, quarter_monday
 from features.panel import feature_names
 from features.store import Store
@@ -27,7 +27,7 @@ from ml import tracking
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, signals_named
 from ml.origins import EARLIEST_WEEK, training_dates
 from ml.settings import Settings
-from models.forecaster import Forecaster
+from models.forecaster import Forecaster, version_of
 from models.gradient_boosting import Parameters
 
 __all__ = ["CHAMPION_SIGNALS", "MODEL_NAME", "Served", "model_for_week", "train"]
@@ -63,6 +63,7 @@ def model_for_week(settings: Settings, store: Store, as_of: dt.datetime, *, now:
     The champion serves every week from its training on. For an earlier week a model is trained that knew
     only what was known at the start of that week's quarter; it gets no alias.
     """
+    is_live = as_of + dt.timedelta(days=7) > now
     with tracking.mlflow_at(settings) as mlflow:
         client = mlflow.MlflowClient()
         champion = _by_alias(client)
@@ -77,8 +78,10 @@ def model_for_week(settings: Settings, store: Store, as_of: dt.datetime, *, now:
         }
         for found in _versions(client):
             if all(found.tags.get(key) == value for key, value in wanted.items()):
-                return _load(mlflow, found)
-    is_live = as_of + dt.timedelta(days=7) > now
+                served = _load(mlflow, found)
+                if champion is None and is_live:
+                    _promote(settings, served.registered_as, served.version, reason="no champion yet", now=now)
+                return served
     say(f"No model may serve {as_of.date()}: training one on what was known on {cutoff.date()}")
     return train(settings, store, cutoff, promote=champion is None and is_live, now=now, say=say)
 
@@ -172,7 +175,9 @@ def _by_alias(client: Any) -> Any | None:
 
     try:
         return client.get_model_version_by_alias(MODEL_NAME, ALIAS)
-    except MlflowException:
+    except MlflowException as problem:
+        if problem.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
         return None  # no such model or alias yet
 
 
@@ -182,7 +187,15 @@ def _versions(client: Any) -> list[Any]:
 
 def _load(mlflow: Any, found: Any) -> Served:
     folder = mlflow.artifacts.download_artifacts(f"models:/{MODEL_NAME}/{found.version}")
-    forecaster = Forecaster.load(Path(folder) / "artifacts" / "forecaster")
+    files = Path(folder) / "artifacts" / "forecaster"
+    forecaster = Forecaster.load(files)
+    if version_of(files) != found.tags["version"]:
+        raise BadInput(
+            where=str(files),
+            expected=f"the model registered as {MODEL_NAME} {found.version}, version {found.tags['version']}",
+            found=version_of(files),
+            remedy="The model's files were changed; train the model again.",
+        )
     return Served(
         forecaster,
         found.tags["version"],

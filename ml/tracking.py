@@ -65,22 +65,23 @@ def mlflow_at(settings: Settings) -> Iterator[Any]:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import mlflow
 
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
         settings.home.mkdir(parents=True, exist_ok=True)
-        uri = settings.tracking_uri
+        uri, given = settings.tracking_uri, os.environ.get("MLFLOW_TRACKING_URI")
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
+        if given is None:
+            # MLflow notes the address there, where the next home would take it for the user's server.
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
         if mlflow.get_experiment_by_name(EXPERIMENT) is None:
             local = (settings.home / "mlartifacts").resolve().as_uri() if uri.startswith("sqlite:") else None
             mlflow.create_experiment(EXPERIMENT, artifact_location=local)
         mlflow.set_experiment(EXPERIMENT)
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
         yield mlflow
 
 

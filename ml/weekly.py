@@ -233,7 +233,8 @@ def _log(settings: Settings, run: Run, registered_as: str) -> None:
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "weekly.lock").open("w") as lock:
+    # Not `weekly.lock`, which schedulers hold with flock(1) while they start this job.
+    with (settings.home / ".weekly").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

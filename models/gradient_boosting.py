@@ -24,7 +24,7 @@ __all__ = ["GradientBoosting", "Parameters"]
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Settings of one booster, chosen on origins before 2006 (docs/experiments.md)."""
+    """Settings of one booster, chosen on origins before 2006 (docs/decisions/0009)."""
 
     rounds: int = 150
     learning_rate: float = 0.03

@@ -17,7 +17,7 @@ from features.catalog import Catalog
 from features.exports import ExportTable, known_exports, snapshot_moments, yearly_exports
 from features.signals.declaration import Feature, Signal, Steps, Tables
 
-__all__ = ["SIGNAL", "TRACKED_SHARE_FRAC", "drop_ratio", "log_ratio"]
+__all__ = ["SIGNAL", "TRACKED_SHARE_FRAC", "drop_ratio", "log_ratio", "steps_of_exports"]
 
 TRACKED_SHARE_FRAC = 0.01
 DROP_RATIO = 0.7
@@ -163,10 +163,10 @@ def describe(table: ExportTable) -> pd.DataFrame:
         "trade_buyers": table["buyers"][:, -1],
         "trade_buyer_hhi": _if_selling(table["buyer_hhi"][:, -1], last),
         "trade_top_buyer": _if_selling(table["top_buyer_frac"][:, -1], last),
-        "trade_buyers_lost": table["lost_buyer_value_frac"][:, -1],
+        "trade_buyers_lost": _buyers_lost(table),
         "trade_unit_value_vs_world": log_ratio(price[:, -1], world_price[:, -1]),
         "trade_unit_value_growth": log_ratio(price[:, -1], _back(price, 1)),
-        "trade_reexport_ratio": log_ratio(table["import_tonnes"][:, -1] + 0.01, last + 0.01),
+        "trade_reexport_ratio": _if_selling(log_ratio(table["import_tonnes"][:, -1] + 0.01, last + 0.01), last),
         "trade_imputed": _if_selling(table["imputed_value_frac"][:, -1], last),
         "trade_world_growth_1y": log_ratio(world[:, -1], _back(world, 1)),
         "trade_world_growth_3y": log_ratio(world[:, -1], _back(world, 3)),
@@ -191,6 +191,12 @@ def _if_selling(values: np.ndarray, tonnes: np.ndarray) -> np.ndarray:
     return np.where(tonnes > 0, values, np.nan)
 
 
+def _buyers_lost(table: ExportTable) -> np.ndarray:
+    # Who sells nothing any more has no row that says so, and has lost all buyers of the year before.
+    before, now = _back(table["value_usd"], 1), table["lost_buyer_value_frac"][:, -1]
+    return np.where(before > 0, np.where(table["buyers"][:, -1] == 0, 1.0, now), np.nan)
+
+
 def _years_since(is_drop: np.ndarray) -> np.ndarray:
     hits = np.nan_to_num(is_drop)[:, ::-1]
     return np.where(hits.any(axis=1), hits.argmax(axis=1), np.nan)
@@ -198,7 +204,11 @@ def _years_since(is_drop: np.ndarray) -> np.ndarray:
 
 def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
     """Give the step function per pair; it has a row for every pair ever seen by then."""
-    exports = yearly_exports(tables["trade"], catalog)
+    return steps_of_exports(yearly_exports(tables["trade"], catalog))
+
+
+def steps_of_exports(exports: pd.DataFrame) -> list[Steps]:
+    """Give the step function per pair from what `features.exports.yearly_exports` gave."""
     frames = [
         describe(ExportTable.of(known_exports(exports, moment))).assign(available_at=moment)
         for moment in snapshot_moments(exports)

@@ -19,7 +19,7 @@ from features.store import Store
 from models.targets import label_table
 from tests.builders import SUPPLIERS, event, random_trade, rows, utc
 
-DATES = ["2009-11-02", "2012-07-16", "2019-06-03", "2026-11-23"]
+DATES = ["2009-11-02", "2012-07-16", "2019-06-03", "2026-01-26"]
 MINERALS = ("cobalt", "manganese", "rare_earths", "tin")
 BY_NAME = pytest.mark.parametrize("signal", panel.SIGNALS, ids=lambda signal: signal.name)
 
@@ -41,7 +41,7 @@ def every_pair(date: pd.Timestamp, minerals, suppliers) -> pd.DataFrame:
 
 @pytest.fixture(scope="module", params=DATES)
 def replayed(request, bundle_store: Store, catalog: Catalog):
-    """Cut the store itself at a date and compute everything from the cut; the last date cuts nothing off."""
+    """Cut the store itself at a date and compute everything from the cut."""
     date = utc(request.param)
     tables = bundle_store.histories(panel.datasets_needed(), as_of=date.to_pydatetime())
     return date, tables, panel.all_steps(tables, catalog)
@@ -67,11 +67,15 @@ def test_the_embedded_panel_replays(replayed, bundle_steps, catalog: Catalog):
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
-def test_the_embedded_labels_replay(replayed, bundle_exports: pd.DataFrame, catalog: Catalog):
+@pytest.fixture(scope="module")
+def bundle_labels(bundle_exports: pd.DataFrame) -> pd.DataFrame:
+    return label_table(bundle_exports)
+
+
+def test_the_embedded_labels_replay(replayed, bundle_labels: pd.DataFrame, catalog: Catalog):
     date, tables, _ = replayed
     early = label_table(yearly_exports(tables["trade"], catalog))
-    full = label_table(bundle_exports)
-    expected = full[full["resolved_at"] <= date].reset_index(drop=True)
+    expected = bundle_labels[bundle_labels["resolved_at"] <= date].reset_index(drop=True)
     assert len(expected) > 10_000
     pd.testing.assert_frame_equal(early, expected, check_exact=True)
 
@@ -140,7 +144,7 @@ def random_tables(seed: int) -> dict[str, pd.DataFrame]:
             what = {"indicator": str(rng.choice(["rule_of_law", "political_stability"])), "supplier": supplier}
             governance += yearly(rng, year, "10", what, "estimate", lambda: float(rng.normal()))
     return {
-        "trade": random_trade(seed),
+        "trade": random_trade(seed, range(1999, 2005)),
         "production": rows("production", production),
         "governance": rows("governance", governance),
         "measures": random_events(rng, "measures"),
@@ -150,13 +154,13 @@ def random_tables(seed: int) -> dict[str, pd.DataFrame]:
 
 
 @BY_NAME
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_small_tables_with_revisions_replay(seed: int, signal: Signal, catalog: Catalog):
     tables = random_tables(seed)
     full = {signal.name: signal.steps(tables, catalog)}
     rng = np.random.default_rng(seed + 100)
     seen = 0
-    for days in rng.integers(0, 4000, 4):
+    for days in rng.integers(0, 4000, 3):
         date = utc("2000-06-01") + pd.Timedelta(days=int(days))
         index = every_pair(date, MINERALS, SUPPLIERS)
         one = panel.join_steps(index, {signal.name: signal.steps(cut(tables, date), catalog)})
@@ -170,7 +174,7 @@ def test_small_tables_with_revisions_replay(seed: int, signal: Signal, catalog: 
 def test_small_panels_with_revisions_replay(seed: int, catalog: Catalog):
     tables = random_tables(seed)
     steps = panel.all_steps(tables, catalog)
-    for date in [utc("2003-02-03"), utc("2005-03-07"), utc("2007-02-05"), utc("2012-01-02")]:
+    for date in [utc("2003-02-03"), utc("2005-03-07"), utc("2007-02-05")]:
         early = panel.all_steps(cut(tables, date), catalog)
         one, two = (panel.build_panel(each, catalog, [date]) for each in (early, steps))
         assert len(one) > 2

@@ -1,0 +1,107 @@
+"""Homes that tests share: the embedded data in a store, and a champion with a few weeks. Made once a session, on disk.
+
+The workers of a parallel run share them: the first one makes a home, the others wait for it. A test that changes
+a home takes a copy.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from features.knowledge_time import UTC, as_moment
+from ml.knowledge import Knowledge, open_store, signals_named
+from ml.settings import Settings
+from ml.weekly import Run, run_week
+
+# The champion is trained for the first week there is: little was known then, so that is quick, and it serves all others.
+FIRST_WEEK = "2005-01-03"
+SECOND_WEEK = "2005-01-10"
+LATER_WEEK = "2010-06-07"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_environment() -> Iterator[None]:
+    """No setting of the machine may reach a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("ORESIGHT_", "MLFLOW_"))]:
+            patch.delenv(name)
+        yield
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Give the folder `name` that `make` fills, made by whichever worker comes first."""
+    base = factory.getbasetemp()
+    # Under xdist each worker has a folder of its own below that of the session.
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            # MLflow notes absolute addresses, so a home is made where it stays.
+            folder.mkdir()
+            try:
+                make(folder)
+            except BaseException:
+                shutil.rmtree(folder)
+                raise
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the embedded data and nothing else; not to be changed."""
+
+    def make(home: Path) -> None:
+        open_store(Settings(home=home), now=dt.datetime.now(UTC))
+
+    return made_once(tmp_path_factory, "bundle-home", make)
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory, bundle_home: Path) -> Path:
+    """A home with a champion and three published weeks, two of them one after the other; not to be changed."""
+
+    def make(home: Path) -> None:
+        shutil.copytree(bundle_home / "datasets", home / "datasets")
+        for week in (FIRST_WEEK, SECOND_WEEK, LATER_WEEK):
+            # Made in their own time, so that all are live.
+            now = as_moment(week) + dt.timedelta(days=1)
+            run_week(Settings(home=home), as_moment(week), now=now, say=lambda line: None)
+
+    return made_once(tmp_path_factory, "trained-home", make)
+
+
+@pytest.fixture
+def copy_of(tmp_path: Path) -> Callable[[Path], Path]:
+    """Give a copy of a home that the test may change; trained models stay where they are."""
+
+    def copy(home: Path, name: str = "home") -> Path:
+        return Path(shutil.copytree(home, tmp_path / name, ignore=shutil.ignore_patterns("mlartifacts")))
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def first_run(trained_home: Path) -> Run:
+    """The run of the first week."""
+    return next(Run(path) for path in (trained_home / "runs").glob("2005-W01-*"))
+
+
+@pytest.fixture(scope="session")
+def knowledge_at(bundle_home: Path) -> Callable[[str], Knowledge]:
+    """Give what was known on a date, with the champion's signals; computed once per date."""
+    made: dict[str, Knowledge] = {}
+
+    def at(date: str) -> Knowledge:
+        if date not in made:
+            store = open_store(Settings(home=bundle_home), now=dt.datetime.now(UTC))
+            made[date] = Knowledge(store, as_moment(date), signals_named(None))
+        return made[date]
+
+    return at
