@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,26 +28,31 @@ __all__ = ["TRAINING_SHARE_FRAC", "Knowledge", "open_store", "signals_named"]
 TRAINING_SHARE_FRAC = 0.001
 
 
-def open_store(settings: Settings, *, now: dt.datetime) -> Store:
-    """Open the store; a new one is filled from the embedded bundle first."""
+def open_store(settings: Settings, *, now: dt.datetime, say: Callable[[str], None] | None = None) -> Store:
+    """Open the store; a new one is filled from the embedded bundle first, and what was rejected is said."""
     store = Store(settings.datasets, settings.memory_limit, settings.workers)
     if store.is_empty():
-        _fill(store, now=now)
+        receipts = _fill(store, now=now)
+        if say is not None:
+            rows = sum(sum(receipt.added.values()) for receipt in receipts)
+            rejected = sum(receipt.rejected for receipt in receipts)
+            say(f"Read the embedded data: {rows:,} rows, {rejected} rejected (listed in {store.folder / 'quarantine'})")
     return store
 
 
-def _fill(store: Store, *, now: dt.datetime) -> None:
+def _fill(store: Store, *, now: dt.datetime) -> list[collection.Receipt]:
     # Aside and then renamed: a first start that is killed must not leave a store without some of its datasets.
     store.folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.folder.parent, prefix=".datasets-") as scratch:
         aside = replace(store, folder=Path(scratch) / "datasets")
-        collection.ingest_bundle(aside, now=now)
+        receipts = collection.ingest_bundle(aside, now=now)
         try:
             aside.folder.replace(store.folder)
         except OSError:
             # Another first start was quicker, or the folder holds something that is no dataset.
             if store.is_empty():
-                collection.ingest_bundle(store, now=now)
+                receipts = collection.ingest_bundle(store, now=now)
+    return receipts
 
 
 def signals_named(names: Sequence[str] | None) -> tuple[Signal, ...]:

@@ -18,9 +18,10 @@ from features.knowledge_time import UTC, as_moment
 from ml import registry, tracking
 from ml.backtest import Plan, default_plan, run_backtest
 from ml.backtest_report import render_backtest_report
+from ml.charts import precision_recall_chart, reliability_chart, roc_chart, to_svg
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.origins import Origin, yearly_origins
-from ml.score_table import markdown_table, score_predictions
+from ml.score_table import aligned, markdown_table, score_predictions
 from ml.scores import brier, roc_auc
 from ml.settings import Settings, load_settings
 from models.targets import TARGETS
@@ -151,9 +152,28 @@ def _log(
                 if path.exists():
                     mlflow.log_artifact(str(path))
             mlflow.log_text(markdown_table(scores), "scores.md")
+            for name, svg in _figures(predictions).items():
+                mlflow.log_text(svg, f"figures/{name}.svg")
             champion = predictions[predictions["model"].eq("lightgbm")]
             for as_of, part in champion.groupby("as_of"):
                 _log_origin(mlflow, as_of, part)
+
+
+def _figures(predictions: pd.DataFrame) -> dict[str, str]:
+    # The three figures one compares between runs; the report holds all.
+    figures = {}
+    onset = predictions[predictions["onset"] & predictions["label"].notna()]
+    for (target, horizon), part in onset.groupby(["target", "horizon"]):
+        facts, probability = aligned(part)
+        label = facts["label"].to_numpy()
+        for name, chart in (
+            ("reliability", reliability_chart),
+            ("roc", roc_chart),
+            ("precision-recall", precision_recall_chart),
+        ):
+            title = f"{target}, {horizon}, onset"
+            figures[f"{target}-{horizon}-{name}"] = to_svg(chart(label, probability, title=title))
+    return figures
 
 
 def _log_origin(mlflow: Any, as_of: pd.Timestamp, part: pd.DataFrame) -> None:

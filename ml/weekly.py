@@ -115,7 +115,7 @@ def run_week(settings: Settings, as_of: dt.datetime, *, now: dt.datetime, say: S
     """
     with _only_one(settings):
         _clear_leftovers(settings)
-        store = open_store(settings, now=now)
+        store = open_store(settings, now=now, say=say)
         served = registry.model_for_week(settings, store, as_of, now=now, say=say)
         before = previous_run(settings, as_of)
         digest = store.digest(as_of=as_of)
