@@ -150,7 +150,7 @@ def precision_recall_chart(label: Floats, probability: Mapping[str, Floats], *, 
 def year_chart(by_year: Rows, *, title: str) -> alt.LayerChart:
     """Draw AUC per year of the forecast; years with too few events are hollow and not joined."""
     table = _long(by_year, "year")
-    x = alt.X("key:O", title="Year of the forecast", axis=alt.Axis(labelAngle=0))
+    x = alt.X("key:O", title="Year of the forecast", axis=alt.Axis(labelAngle=-90))
     y = alt.Y("auc:Q", title="Area under the curve", scale=_auc_scale(table["auc"]))
     base = alt.Chart(table).encode(x=x, **_by_model(_ids(table)))
     joined = base.mark_line(strokeWidth=1.8).encode(y=alt.Y("joined:Q", title="Area under the curve"))

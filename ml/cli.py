@@ -51,7 +51,7 @@ def weekly(
     as_of: AsOf = None,
     home: Home = None,
     top: Annotated[int, typer.Option("--top", min=0, help="How many rows to print.")] = 15,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when any row is stale or abstained.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when any row rests on stale data.")] = False,
     as_json: Json = False,
 ) -> None:
     """Forecast one week (a Monday, this week's by default) and publish it as one run."""

@@ -70,8 +70,8 @@ class WeeklyResult:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether any row is stale or abstained."""
-        return bool(self.run.about["stale"] or self.run.about["abstained"])
+        """Whether any row rests on stale data."""
+        return bool(self.run.about["stale"])
 
 
 def weekly(as_of: str | None, *, home: Path | None, say: Say) -> WeeklyResult:
