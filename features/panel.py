@@ -111,7 +111,7 @@ def join_steps(index: pd.DataFrame, steps: StepTables) -> pd.DataFrame:
 def _join_one(db: duckdb.DuckDBPyConnection, joined: pd.DataFrame, step: Steps) -> pd.DataFrame:
     values = [name for name in step.frame.columns if name not in (*step.keys, "available_at")]
     if step.frame.empty:
-        return joined.assign(**dict.fromkeys(values, np.nan))
+        return joined.join(pd.DataFrame(np.nan, index=joined.index, columns=values))
     # A constant key lets a step function without keys use the same join.
     left = joined[[*step.keys, "as_of", "row_number"]].assign(always=1)
     right = step.frame.assign(always=1)

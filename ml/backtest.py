@@ -24,8 +24,7 @@ from ml.origins import Origin, training_dates
 from models.baselines import make_baselines
 from models.forecaster import Forecaster, labelled_rows
 from models.gradient_boosting import Parameters
-from models.leakage import check_leakage
-from models.targets import HORIZONS, TARGETS, resolved_by
+from models.targets import TARGETS, resolved_by
 
 __all__ = ["PREDICTION_COLUMNS", "Plan", "forecast_origin", "run_backtest"]
 
@@ -101,19 +100,17 @@ def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, p
     )
     champion = forecaster.predict(now)
     tables = []
-    for target in plan.targets:
-        for horizon in HORIZONS:
-            rows = labelled_rows(now, labels, target, horizon)
-            learn = labelled_rows(past, labels, target, horizon)
-            learn = learn[resolved_by(learn, cutoff)]
-            check_leakage(learn, list(plan.features))
-            part = champion[champion["target"].eq(target) & champion["horizon"].eq(horizon)]
-            own = part.reset_index(drop=True)[["probability", "p_low", "p_high"]]
-            tables.append(rows.join(own).assign(model="lightgbm", target=target, horizon=horizon))
-            for model in make_baselines(plan.features):
-                probability = model.fit(learn).predict(rows)
-                table = rows.assign(model=model.name, target=target, horizon=horizon, probability=probability)
-                tables.append(table.assign(p_low=float("nan"), p_high=float("nan")))
+    for target, horizon in forecaster.forecasts:
+        rows = labelled_rows(now, labels, target, horizon)
+        learn = labelled_rows(past, labels, target, horizon)
+        learn = learn[resolved_by(learn, cutoff)]
+        part = champion[champion["target"].eq(target) & champion["horizon"].eq(horizon)]
+        own = part.reset_index(drop=True)[["probability", "p_low", "p_high"]]
+        tables.append(rows.join(own).assign(model=forecaster.name, target=target, horizon=horizon))
+        for model in make_baselines(plan.features):
+            probability = model.fit(learn).predict(rows)
+            table = rows.assign(model=model.name, target=target, horizon=horizon, probability=probability)
+            tables.append(table.assign(p_low=float("nan"), p_high=float("nan")))
     return pd.concat(tables, ignore_index=True)[PREDICTION_COLUMNS]
 
 

@@ -21,7 +21,7 @@ from ml.settings import Settings
 from models.explanation import driver_sentences, explanation_rows
 from models.targets import MAX_IMPUTED_FRAC
 
-__all__ = ["abstention_reasons", "forecast_week", "served_name", "with_revisions_known"]
+__all__ = ["abstention_reasons", "forecast_week", "with_revisions_known"]
 
 WEEK = dt.timedelta(days=7)
 GRACE = dt.timedelta(days=31)
@@ -62,17 +62,12 @@ def forecast_week(
     rows = rows.merge(facts, on=["mineral", "supplier"], validate="many_to_one")
     expected = baci.SPEC.lag.newest_year(as_of - GRACE) if baci.SPEC.lag else 0
     rows = rows.assign(
-        stale=rows["trade_last_year"] < expected, model_name=served_name(served), model_version=served.version
+        stale=rows["trade_last_year"] < expected, model_name=forecaster.name, model_version=served.version
     )
     rows = rows.rename(columns={"trade_known_at": "data_as_of"}).drop(columns="trade_last_year")
     rank = rows["probability"].fillna(-1.0).rank(ascending=False, method="first")
     order = rows.assign(rank=rank).sort_values(["target", "horizon", "rank"], ascending=[False, True, True])
     return order.drop(columns="rank").reset_index(drop=True), explanations
-
-
-def served_name(served: Served) -> str:
-    """Give the name of the kind of model that serves."""
-    return next(iter(served.forecaster.parts.values())).name
 
 
 def abstention_reasons(panel: pd.DataFrame, served: Served) -> pd.Series:

@@ -139,9 +139,8 @@ def _register(
     parameters: Parameters,
 ) -> str:
     with tracking.mlflow_at(settings) as mlflow:
-        sample = panel.tail(5)
         # Signature and requirements are given: letting MLflow infer them takes half a minute.
-        signature = mlflow.models.infer_signature(sample, forecaster.predict(sample))
+        signature = _signature(panel.tail(5), forecaster)
         requirements = [f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS]
         with tracking.parent_run(mlflow, f"train {tags['trained_as_of']}", asdict(parameters), tags):
             mlflow.log_metrics({"rows": len(panel), "features": len(forecaster.features)})
@@ -154,6 +153,18 @@ def _register(
             )
         registered = mlflow.register_model(logged.model_uri, MODEL_NAME, tags=tags)
         return str(registered.version)
+
+
+def _signature(sample: pd.DataFrame, forecaster: Forecaster) -> Any:
+    # Inferred from a few rows it would refuse gaps they happen not to have, and moments with a time zone.
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
+
+    keys = [ColSpec(DataType.string, "mineral"), ColSpec(DataType.string, "supplier"), ColSpec(AnyType(), "as_of")]
+    features = [ColSpec(DataType.double, name, required=False) for name in forecaster.features]
+    outputs = infer_signature(sample, forecaster.predict(sample)).outputs
+    return ModelSignature(inputs=Schema([*keys, *features]), outputs=outputs)
 
 
 def _promote(settings: Settings, registered: str, version: str, *, reason: str, now: dt.datetime) -> None:

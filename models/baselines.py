@@ -106,6 +106,8 @@ class LogisticBaseline:
 
     def predict(self, rows: pd.DataFrame) -> np.ndarray:
         """Give the fitted probability."""
+        if rows.empty:
+            return np.zeros(0)
         return self.pipeline.predict_proba(rows[self.used].to_numpy())[:, 1]
 
 

@@ -21,6 +21,7 @@ from models.baselines import Climatology, PairHistory
 from models.calibrated import CalibratedBoosting, can_calibrate
 from models.calibration import Calibrator
 from models.gradient_boosting import GradientBoosting, Parameters
+from models.leakage import check_leakage
 from models.targets import HORIZONS, TARGETS, YEARS_AHEAD, attach_labels, resolved_by, states, window_of
 
 __all__ = ["Forecaster", "cohere", "labelled_rows"]
@@ -93,7 +94,11 @@ class Forecaster:
         targets: Sequence[str] = tuple(TARGETS),
         leads: Sequence[int] = tuple(LEARNED_FROM),
     ) -> Forecaster:
-        """Learn every target and lead from rows before `trained_as_of` whose labels were resolved by then."""
+        """Learn every target and lead from rows before `trained_as_of` whose labels were resolved by then.
+
+        Raises:
+            LeakageError: a feature tells the label.
+        """
         parts, histories = {}, {}
         for target in targets:
             for lead in leads:
@@ -102,6 +107,7 @@ class Forecaster:
                 # The first years hold too few outcomes that far ahead: a shorter lead serves them, as stale.
                 if lead > min(leads) and not can_calibrate(rows):
                     continue
+                check_leakage(rows, features)
                 parts[target, lead] = CalibratedBoosting(features, parameters or Parameters()).fit(rows)
                 histories[target, lead] = PairHistory().fit(rows)
         return cls(parts, histories, trained_as_of, list(features))
@@ -122,6 +128,11 @@ class Forecaster:
             ]
             numbers.append(pd.concat(pieces).sort_index() if pieces else pd.DataFrame(columns=NUMBERS, dtype="float64"))
         return cohere(self.frame_of(panel).join(pd.concat(numbers, ignore_index=True)))
+
+    @property
+    def name(self) -> str:
+        """The name of the kind of model its parts are."""
+        return next(iter(self.parts.values())).name
 
     @property
     def targets(self) -> list[str]:

@@ -87,5 +87,7 @@ def _versions(rng: np.random.Generator, year: int, supplier: str, importer: str,
                 available_at=moment,
             )
         )
-        moment = pd.Timestamp(moment) + pd.Timedelta(days=int(rng.choice([90, 365, 730])))
+        # Mostly with another year's release, sometimes between two.
+        gap = pd.DateOffset(years=int(rng.integers(1, 3)), months=3 if year % 4 == 0 else 0)
+        moment = pd.Timestamp(moment) + gap
     return records

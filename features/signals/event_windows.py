@@ -30,7 +30,10 @@ def first_known(events: pd.DataFrame) -> pd.DataFrame:
     ordered = events.sort_values("available_at", kind="stable")
     is_gone = ordered["is_retracted"]
     found = ordered[~is_gone].drop_duplicates(key)
-    for name, versions in (("over_at", ordered[~is_gone & ordered["ended_at"].notna()]), ("withdrawn_at", ordered[is_gone])):
+    for name, versions in (
+        ("over_at", ordered[~is_gone & ordered["ended_at"].notna()]),
+        ("withdrawn_at", ordered[is_gone]),
+    ):
         since = versions.drop_duplicates(key)[[*key, "available_at"]].rename(columns={"available_at": name})
         found = found.merge(since, on=key, how="left")
     return found

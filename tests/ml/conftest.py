@@ -15,12 +15,14 @@ from pathlib import Path
 
 import pytest
 
+from features import datasets
 from features.knowledge_time import UTC, as_moment
+from features.store import Store
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.settings import Settings
 from ml.weekly import Run, run_week
 
-# The champion is trained for the first week there is: little was known then, so that is quick, and it serves all others.
+# The champion is trained for the first week there is: little was known then, so that is quick; it serves all others.
 FIRST_WEEK = "2005-01-03"
 SECOND_WEEK = "2005-01-10"
 LATER_WEEK = "2010-06-07"
@@ -61,6 +63,22 @@ def bundle_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         open_store(Settings(home=home), now=dt.datetime.now(UTC))
 
     return made_once(tmp_path_factory, "bundle-home", make)
+
+
+@pytest.fixture(scope="session")
+def cut_home(tmp_path_factory: pytest.TempPathFactory, bundle_home: Path) -> Callable[[str], Path]:
+    """Give a home whose store ends at a date: what was known later was never ingested. Not to be changed."""
+    full = open_store(Settings(home=bundle_home), now=dt.datetime.now(UTC))
+
+    def at(date: str) -> Path:
+        def make(home: Path) -> None:
+            store = Store(Settings(home=home).datasets)
+            for name in datasets.DATASETS:
+                store.append(name, full.history(name, as_of=as_moment(date)), where="the full store")
+
+        return made_once(tmp_path_factory, f"home-until-{date}", make)
+
+    return at
 
 
 @pytest.fixture(scope="session")

@@ -246,7 +246,17 @@ def test_coverage_that_was_extended_later_was_open_only_when_that_was_known():
         ],
     )
     frame = event_windows.coverage_steps(table, "measures", "x").set_index("available_at")["x_covered_52w"]
-    days = ["2006-01-02", "2009-06-29", "2009-07-06", "2012-06-25", "2012-07-02", "2014-01-05", "2014-01-06", "2014-07-06", "2014-07-07"]
+    days = [
+        "2006-01-02",
+        "2009-06-29",
+        "2009-07-06",
+        "2012-06-25",
+        "2012-07-02",
+        "2014-01-05",
+        "2014-01-06",
+        "2014-07-06",
+        "2014-07-07",
+    ]
     found = [frame.loc[: utc(day)].iloc[-1] if len(frame.loc[: utc(day)]) else math.nan for day in days]
     nan = math.nan
     np.testing.assert_array_equal(found, [nan, nan, 1, 1, nan, nan, 1, 1, nan])

@@ -48,7 +48,7 @@ def replayed(request, bundle_store: Store, catalog: Catalog):
 
 
 def test_the_embedded_data_replay_signal_by_signal(replayed, bundle_tables, bundle_steps, catalog: Catalog):
-    date, tables, steps = replayed
+    date, _tables, steps = replayed
     suppliers = bundle_tables["measures"]["supplier"].unique()
     minerals = sorted({*bundle_tables["measures"]["mineral"], *bundle_tables["incidents"]["mineral"]})
     index = every_pair(date, minerals, suppliers)
@@ -67,24 +67,20 @@ def test_the_embedded_panel_replays(replayed, bundle_steps, catalog: Catalog):
     pd.testing.assert_frame_equal(one, two, check_exact=True)
 
 
-@pytest.fixture(scope="module")
-def bundle_labels(bundle_exports: pd.DataFrame) -> pd.DataFrame:
-    return label_table(bundle_exports)
-
-
-def test_the_embedded_labels_replay(replayed, bundle_labels: pd.DataFrame, catalog: Catalog):
-    date, tables, _ = replayed
-    early = label_table(yearly_exports(tables["trade"], catalog))
-    expected = bundle_labels[bundle_labels["resolved_at"] <= date].reset_index(drop=True)
-    assert len(expected) > 10_000
-    pd.testing.assert_frame_equal(early, expected, check_exact=True)
+def test_the_embedded_labels_replay(bundle_tables, bundle_exports: pd.DataFrame, catalog: Catalog):
+    full = label_table(bundle_exports)
+    for date in (utc("2006-01-30"), utc("2016-03-07")):
+        early = label_table(yearly_exports(cut(bundle_tables, date)["trade"], catalog))
+        expected = full[full["resolved_at"] <= date].reset_index(drop=True)
+        assert len(expected) > 10_000
+        pd.testing.assert_frame_equal(early, expected, check_exact=True)
 
 
 # --- small tables with revisions ------------------------------------------------------------------
 
 
 def later(rng: np.random.Generator, moment: pd.Timestamp) -> pd.Timestamp:
-    return moment + pd.Timedelta(days=int(rng.integers(1, 900)))
+    return moment + pd.Timedelta(days=91 * int(rng.integers(1, 10)))
 
 
 def yearly(rng: np.random.Generator, year: int, month: str, what: dict, value: str, draw) -> list[dict]:
@@ -134,7 +130,7 @@ def random_coverage(rng: np.random.Generator) -> pd.DataFrame:
 def random_tables(seed: int) -> dict[str, pd.DataFrame]:
     rng = np.random.default_rng(seed)
     production, governance = [], []
-    for year in range(2000, 2006):
+    for year in range(2000, 2004):
         for supplier in SUPPLIERS:
             for mineral in MINERALS[:3]:
                 what = {"mineral": mineral, "supplier": supplier, "is_estimated": False}
@@ -170,7 +166,7 @@ def test_small_tables_with_revisions_replay(seed: int, signal: Signal, catalog: 
     assert seen > 100
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [5])
 def test_small_panels_with_revisions_replay(seed: int, catalog: Catalog):
     tables = random_tables(seed)
     steps = panel.all_steps(tables, catalog)

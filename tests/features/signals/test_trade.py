@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 
@@ -64,7 +65,7 @@ def slowly(table: dict[tuple[str, str], list[float]], pair: tuple[str, str]) -> 
     falls = {p: ratios(t)[-1] for p, t in table.items() if share[p] >= 0.01}
     drops = {p: [r < 0.7 for r in known(ratios(t))] for p, t in table.items() if share[p] >= 0.01}
     level = ratios(own)
-    changes = [ln(b, a) for a, b in zip(own[:-1], own[1:], strict=True)]
+    changes = [ln(b, a) for a, b in itertools.pairwise(own)]
     since = [len(level) - 1 - at for at, ratio in enumerate(level) if ratio < 0.7]
     others = [ratio for p, ratio in falls.items() if p[0] == mineral and p != pair and not math.isnan(ratio)]
     sisters = [ratio for p, ratio in falls.items() if p[1] == supplier and p != pair and not math.isnan(ratio)]
@@ -108,7 +109,9 @@ def test_features_equal_a_slow_twin(seed: int, catalog: Catalog):
     records, table = [], {}
     for code, mineral in codes.items():
         for supplier in suppliers:
-            tonnes = [float(t) for t in scale[supplier] * rng.choice([0, 1, 2, 3, 10], 12, p=[0.15, 0.2, 0.3, 0.25, 0.1])]
+            tonnes = [
+                float(t) for t in scale[supplier] * rng.choice([0, 1, 2, 3, 10], 12, p=[0.15, 0.2, 0.3, 0.25, 0.1])
+            ]
             tonnes[0] = tonnes[0] or 1.0
             table[mineral, supplier] = tonnes
             records += series(supplier, [t or None for t in tonnes], hs_code=code)
