@@ -138,10 +138,10 @@ notebooks: setup-dev ## Run every notebook; no output is stored
 codebook: setup ## Regenerate docs/codebook.md from the feature specifications
 	@$(BIN)/python -m features.codebook
 
-model-card: setup ## Rewrite model card, README table and quoted figures from make backtest and make ablation
-	@$(BIN)/python -m ml.model_card --backtest '$(STATE)/backtest' --ablation '$(STATE)/ablation'
+model-card: setup ## Rewrite model card, README table and quoted figures after backtest, ablation and forecast
+	@$(BIN)/python -m ml.model_card --backtest '$(STATE)/backtest' --ablation '$(STATE)/ablation' --run '$(STATE)/runs/$(RUN)'
 
-screenshot: RUN = $(shell sed -n 's/.*"run_id": "\([^"]*\)".*/\1/p' $(STATE)/runs/current.json 2>/dev/null)
+model-card screenshot: RUN = $(shell sed -n 's/.*"run_id": "\([^"]*\)".*/\1/p' $(STATE)/runs/current.json 2>/dev/null)
 screenshot: REPORT ?= $(STATE)/runs/$(RUN)/report.html
 screenshot: ## Take docs/report.png from the newest run's report (REPORT=file.html for another)
 	@test -f '$(REPORT)' || { echo "There is no report at $(REPORT). Make one with: make forecast" >&2; exit 2; }

@@ -29,6 +29,7 @@ from ml.contract import check_forecasts
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.origins import weekly_date
 from ml.settings import load_settings
+from models.explanation import sentences_on_record
 from models.targets import HORIZONS, TARGETS
 
 Say = Callable[[str], None]
@@ -161,6 +162,7 @@ def explain(
     parts = parts[parts["target"].eq(target) & parts["horizon"].eq(horizon)]
     by_signal = parts.groupby("signal", sort=False)["contribution"].sum()
     order = parts.assign(size=parts["contribution"].abs()).sort_values("size", ascending=False)
+    on_record = sentences_on_record(parts).get((mineral, supplier), [])
     features = order.loc[order["feature"].ne("base"), ["signal", "feature", "value", "contribution"]]
     return {
         "run_id": run.run_id,
@@ -168,6 +170,7 @@ def explain(
         "forecast": json.loads(found.to_json(orient="records", date_format="iso"))[0],
         "by_signal_log_odds": by_signal.to_dict(),
         "raw_score_log_odds": float(parts["contribution"].sum()),
+        "on_record_without_weight": on_record,
         "features": json.loads(features.to_json(orient="records")),
     }
 
@@ -192,6 +195,8 @@ def print_explanation(result: dict[str, Any], *, top: int) -> None:
     for number in (1, 2, 3):
         if row[f"driver_{number}"]:
             console.print(f"  {number}. {row[f'driver_{number}']}", soft_wrap=True)
+    for sentence in result["on_record_without_weight"]:
+        console.print(f"  on record, without weight: {sentence}", soft_wrap=True)
     families = Table(title="By family, in log-odds (they sum to the raw score)", box=box.SIMPLE)
     families.add_column("family")
     families.add_column("contribution", justify="right")

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from features import datasets
-from features.panel import all_steps, build_panel
+from features.panel import all_steps, build_panel, feature_names
 from features.sources import baci
 from ml.contract import tier_of
 from ml.knowledge import Knowledge
 from ml.registry import Served
 from ml.settings import Settings
-from models.explanation import driver_sentences, explanation_rows
+from models.explanation import context_rows, driver_sentences, explanation_rows
 from models.targets import MAX_IMPUTED_FRAC
 
 __all__ = ["abstention_reasons", "forecast_week", "with_revisions_known"]
@@ -164,11 +164,14 @@ def _with_change(rows: pd.DataFrame, version: str) -> pd.DataFrame:
 
 
 def _explanations(served: Served, usable: pd.DataFrame) -> pd.DataFrame:
-    tables = [
-        explanation_rows(booster, rows).assign(target=target, horizon=horizon)
-        for target, horizon in served.forecaster.forecasts
-        for booster, rows in served.forecaster.boosters_for(usable, target, horizon)
-    ]
+    used = set(served.forecaster.features)
+    others = [name for name in feature_names() if name in usable.columns and name not in used]
+    tables = []
+    for target, horizon in served.forecaster.forecasts:
+        for booster, rows in served.forecaster.boosters_for(usable, target, horizon):
+            parts = [explanation_rows(booster, rows), context_rows(others, rows)]
+            both = pd.concat(parts, ignore_index=True).sort_values(["mineral", "supplier"], kind="stable")
+            tables.append(both.assign(target=target, horizon=horizon))
     return pd.concat(tables, ignore_index=True)
 
 

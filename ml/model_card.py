@@ -1,9 +1,9 @@
 """Write what was measured where people read it: model card, README and the figures the weekly page quotes.
 
-    python -m ml.model_card --backtest DIR --ablation DIR
+    python -m ml.model_card --backtest DIR --ablation DIR --run RUN
 
 `DIR/scores.json` comes from `oresight backtest`, `DIR/ablation.json` from `oresight
-ablation`. Written: `docs/model-card.md`, the marked part of `README.md`, and
+ablation`, RUN is the folder of a weekly run. Written: `docs/model-card.md`, the marked part of `README.md`, and
 `ml/measured_skill.json`, which ships with the package. No figure in them is typed by hand.
 """
 
@@ -15,7 +15,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from features.errors import BadInput
+from features.panel import features_of
 from ml.ablation import ablation_table
 from ml.score_table import markdown_table
 from ml.tracking import ROOT
@@ -41,15 +44,21 @@ def measured_skill(scores: Mapping[str, Any], command: str) -> dict[str, Any]:
 
 def readme_part(scores: Mapping[str, Any], command: str) -> str:
     """Give the README's table with the command that made it."""
-    return f"{BEGIN}\n\n{markdown_table(dict(scores))}\n\nMade by `{command}`.\n\n{END}"
+    head, rule, *rows = markdown_table(dict(scores)).strip().splitlines()
+    short = [row for row in rows if "| current year |" in row]
+    note = f"Made by `{command}`; the next year, too, is in the [model card](docs/model-card.md)."
+    return "\n".join([BEGIN, "", head, rule, *short, "", note, "", END])
 
 
-def model_card(scores: Mapping[str, Any], ablation: list[dict[str, Any]], command: str) -> str:
-    """Fill the card's template with the score and ablation tables."""
+def model_card(
+    scores: Mapping[str, Any], ablation: list[dict[str, Any]], explanations: pd.DataFrame, command: str
+) -> str:
+    """Fill the card's template with the tables of scores, families and features."""
     outcomes = scores["targets"][HEADLINE[0]][HEADLINE[1]]["outcomes"]
     values = {
         "scores": markdown_table(dict(scores)),
         "ablation": ablation_table(ablation),
+        "features": feature_table(explanations),
         "command": command,
         "first": str(scores["as_of_first"])[:10],
         "last": str(scores["as_of_last"])[:10],
@@ -59,6 +68,17 @@ def model_card(scores: Mapping[str, Any], ablation: list[dict[str, Any]], comman
     for name, value in values.items():
         text = text.replace("{{ " + name + " }}", value)
     return text
+
+
+def feature_table(explanations: pd.DataFrame, *, most: int = 12) -> str:
+    """Give the features that moved the headline forecasts of one run most, by mean absolute contribution."""
+    rows = explanations[explanations["target"].eq(HEADLINE[0]) & explanations["horizon"].eq(HEADLINE[1])]
+    rows = rows[rows["feature"].ne("base")].assign(size=lambda table: table["contribution"].abs())
+    mean = rows.groupby("feature")["size"].mean().sort_values(ascending=False).head(most)
+    sentences = {feature.name: feature.sentence for feature in features_of()}
+    lines = ["| feature | mean absolute contribution, log-odds | what it is |", "| --- | ---: | --- |"]
+    lines += [f"| `{name}` | {value:.3f} | {sentences[name]} |" for name, value in mean.items()]
+    return "\n".join(lines)
 
 
 def replace_part(text: str, part: str) -> str:
@@ -79,12 +99,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backtest", type=Path, required=True)
     parser.add_argument("--ablation", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True, help="folder of a published weekly run")
     arguments = parser.parse_args()
     scores = json.loads((arguments.backtest / "scores.json").read_text())
     ablation = json.loads((arguments.ablation / "ablation.json").read_text())
+    explanations = pd.read_parquet(arguments.run / "explanations.parquet")
     command = "make backtest"
     MEASURED.write_text(json.dumps(measured_skill(scores, command), indent=1) + "\n")
-    (ROOT / "docs" / "model-card.md").write_text(model_card(scores, ablation, command))
+    (ROOT / "docs" / "model-card.md").write_text(model_card(scores, ablation, explanations, command))
     readme = ROOT / "README.md"
     readme.write_text(replace_part(readme.read_text(), readme_part(scores, command)))
 

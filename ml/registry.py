@@ -34,8 +34,8 @@ __all__ = ["CHAMPION_SIGNALS", "MODEL_NAME", "Served", "model_for_week", "train"
 
 MODEL_NAME = "oresight"
 ALIAS = "champion"
-# What the ablation says; see docs/model-card.md.
-CHAMPION_SIGNALS = ("trade", "production", "governance", "restrictions", "incidents")
+# Families that earned their place in the ablation (docs/model-card.md); the others are shown without weight.
+CHAMPION_SIGNALS = ("trade",)
 REQUIREMENTS = ("lightgbm", "pandas", "numpy", "scikit-learn", "venn-abers", "pyarrow", "duckdb")
 
 Say = Callable[[str], None]

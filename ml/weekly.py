@@ -25,7 +25,7 @@ from features.knowledge_time import UTC, iso_week
 from ml import registry, tracking
 from ml.contract import COLUMNS, EXPLANATION_COLUMNS, check_forecasts, conform
 from ml.forecasting import forecast_week
-from ml.knowledge import Knowledge, open_store, signals_named
+from ml.knowledge import Knowledge, open_store
 from ml.publish.weekly_report import render_weekly_report
 from ml.settings import Settings
 
@@ -126,7 +126,8 @@ def run_week(settings: Settings, as_of: dt.datetime, *, now: dt.datetime, say: S
             _point_current(settings)
             return run, False
         say(f"Forecasting {iso_week(as_of)} ({as_of.date()}) with model {served.version}")
-        knowledge = Knowledge(store, as_of, signals_named(served.signals))
+        # Every family is shown, also those the model gives no weight.
+        knowledge = Knowledge(store, as_of)
         forecasts, explanations = forecast_week(knowledge, served, settings, before.forecasts() if before else None)
         forecasts = conform(forecasts.assign(run_id=run_id, data_digest=digest), COLUMNS)
         explanations = conform(explanations.assign(run_id=run_id), EXPLANATION_COLUMNS)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 __all__ = ["BASE", "DRIVERS", "EXPLANATION_COLUMNS", "driver_sentences", "explanation_rows", "signal_totals"]
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -22,6 +24,13 @@ BASE = "base"
 EXPLANATION_COLUMNS = ["mineral", "supplier", "signal", "feature", "value", "contribution"]
 TOLERANCE = 1e-6
 DRIVERS = ("driver_1", "driver_2", "driver_3")
+# What an analyst wants to see of a pair even where the model gives it no weight.
+ON_RECORD = (
+    "restrictions_pair_in_force",
+    "restrictions_pair_new_52w",
+    "restrictions_pair_eased_52w",
+    "incidents_pair_new_156w",
+)
 PAIR = ["mineral", "supplier"]
 
 
@@ -59,6 +68,46 @@ def explanation_rows(model: GradientBoosting, rows: pd.DataFrame) -> pd.DataFram
             "contribution": np.column_stack([base, contributions]).ravel(),
         }
     )
+
+
+def context_rows(features: Sequence[str], rows: pd.DataFrame) -> pd.DataFrame:
+    """Give features that the model does not use, with their values and a contribution of exactly zero.
+
+    They stay visible to the analyst, and a reader sees that they moved nothing.
+
+    Args:
+        features: their names, in the order wanted.
+        rows: the panel rows that were explained.
+
+    Returns:
+        Columns `EXPLANATION_COLUMNS`, sorted as `explanation_rows` sorts.
+    """
+    rows = rows.sort_values(PAIR, ignore_index=True)
+    names = list(features)
+    return pd.DataFrame(
+        {
+            "mineral": rows["mineral"].repeat(len(names)).array,
+            "supplier": rows["supplier"].repeat(len(names)).array,
+            "signal": pd.array([family_of(name) for name in names] * len(rows), dtype="str"),
+            "feature": pd.array(names * len(rows), dtype="str"),
+            "value": rows[names].to_numpy(dtype="float64").ravel(),
+            "contribution": 0.0,
+        }
+    )
+
+
+def sentences_on_record(explanations: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
+    """Say, per pair, which measures and incidents are on record without weight in its forecast.
+
+    Args:
+        explanations: explanation rows with context rows, for one target and horizon.
+    """
+    told = explanations[explanations["contribution"].eq(0.0) & explanations["value"].gt(0)]
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in ON_RECORD:
+        for row in told[told["feature"].eq(name)].itertuples():
+            found.setdefault((row.mineral, row.supplier), []).append(phrase(name, row.value))
+    return found
 
 
 def signal_totals(explanations: pd.DataFrame) -> pd.DataFrame:

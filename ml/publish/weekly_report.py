@@ -24,7 +24,7 @@ from features.panel import MAJOR_SHARE_FRAC
 from ml import charts
 from ml.backtest_report import template_environment
 from ml.contract import TIERS
-from models.explanation import BASE, DRIVERS, signal_totals
+from models.explanation import BASE, DRIVERS, sentences_on_record, signal_totals
 from models.targets import HORIZONS, TARGETS
 
 Json = Mapping[str, Any]
@@ -246,6 +246,7 @@ def _cards(chosen: list[Line], explanations: pd.DataFrame, history: pd.DataFrame
         wanted = explanations[is_headline & explanations["signal"].ne(BASE)]
         for mineral, supplier, signal, total in signal_totals(wanted).itertuples(index=False, name=None):
             totals.setdefault((mineral, supplier), []).append((signal, total))
+    noted = sentences_on_record(wanted) if len(explanations) else {}
     of_card = [sorted(totals.get((c["mineral"], c["supplier"]), []), key=lambda t: (-abs(t[1]), t[0])) for c in chosen]
     most = max((abs(total) for signals in of_card for _, total in signals), default=1.0) or 1.0
     found = []
@@ -259,8 +260,10 @@ def _cards(chosen: list[Line], explanations: pd.DataFrame, history: pd.DataFrame
                 "raises": total > 0,
             }
             for signal, total in signals
+            if total
         ]
-        found.append(line | {"bars": bars, "chart": _export_chart(line, history)})
+        on_record = noted.get((line["mineral"], line["supplier"]), [])
+        found.append(line | {"bars": bars, "chart": _export_chart(line, history), "on_record": on_record})
     return found
 
 
