@@ -20,7 +20,7 @@ from rich.table import Table
 
 from features import collection, datasets
 from features.catalog import load_catalog
-from features.errors import ConfigError, ContractError, OresightError
+from features.errors import ConfigError, ContractError, OresightError, UnknownCode
 from features.knowledge_time import UTC, as_moment, quarter_monday
 from features.panel import feature_names
 from ml import registry
@@ -40,7 +40,10 @@ def _now() -> dt.datetime:
 
 
 def _date(text: str | None) -> dt.datetime:
-    return _now() if text is None else as_moment(text)
+    now = _now()
+    if text is not None and as_moment(text) > now:
+        raise ConfigError(f"{text} is in the future; what will be known then is not known yet")
+    return now if text is None else as_moment(text)
 
 
 def _console() -> Console:
@@ -142,8 +145,12 @@ def explain(
 ) -> dict[str, Any]:
     """Give the forecast of one pair with its reasons, families and features."""
     catalog = load_catalog()
-    known, supplier = catalog.mineral(mineral), supplier.upper()
-    country = catalog.country(supplier)
+    supplier = supplier.upper()
+    try:
+        known, country = catalog.mineral(mineral), catalog.country(supplier)
+    except UnknownCode as problem:
+        names = f"minerals are {', '.join(catalog.minerals)}; suppliers are ISO 3166-1 alpha-3 codes, such as COD"
+        raise ConfigError(f"there is no {problem.kind} {problem.code!r}; {names}") from None
     for value, names in ((target, TARGETS), (horizon, HORIZONS)):
         if value not in names:
             raise ConfigError(f"{value!r} is none of {', '.join(names)}")

@@ -75,7 +75,9 @@ def backtest(
         "origins": f"{first} to {last}, the Monday after 15 July",
         "data_digest": digest,
         "signals": ", ".join(signal.name for signal in knowledge.signals),
-        "command": f"oresight backtest --first {first} --last {last} --draws {draws} --signals {','.join(names)}",
+        "command": f"oresight backtest --first {first} --last {last} --draws {draws} --signals {','.join(names)}"
+        + "".join(f" --target {name}" for name in targets or ())
+        + f" --as-of {moment.date()} --out DIR",
         **tracking.provenance(),
     }
     (out / "report.html").write_text(render_backtest_report(predictions, scores, meta))
@@ -89,7 +91,8 @@ def _checked_origins(first: int, last: int, moment: dt.datetime) -> list[Origin]
     if first < 2004:
         raise ConfigError(f"origin {first} is too early: five resolved target years are needed, so 2004 is the first")
     if origins[-1].as_of > moment:
-        raise ConfigError(f"origin {last} is after {moment.date()}; the last one that has begun is {moment.year - 1}")
+        begun = moment.year if yearly_origins(moment.year, moment.year)[0].as_of <= moment else moment.year - 1
+        raise ConfigError(f"origin {last} is after {moment.date()}; the last one that has begun is {begun}")
     return origins
 
 

@@ -15,6 +15,7 @@ import pytest
 from features import datasets
 from features.catalog import load_catalog
 from features.collection import ingest
+from features.errors import UnknownCode
 from features.knowledge_time import as_moment
 from features.panel import all_steps, build_panel, feature_names
 from features.signals.trade import TRACKED_SHARE_FRAC
@@ -38,7 +39,7 @@ KEY = ["target", "horizon", "mineral", "supplier"]
 PAIR = ["mineral", "supplier"]
 PARTS = ["change_data", "change_revision", "change_model"]
 SETTINGS = Settings(home=Path("never-used"))
-SIGNALS = signals_named(registry.CHAMPION_SIGNALS)
+SIGNALS = signals_named(None)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def served(store: Store) -> registry.Served:
         past.panel(training_dates(past.as_of), min_share=TRAINING_SHARE_FRAC),
         past.labels,
         trained_as_of=pd.Timestamp(past.as_of),
-        features=feature_names(SIGNALS),
+        features=feature_names(signals_named(registry.CHAMPION_SIGNALS)),
         parameters=Parameters(rounds=8, learning_rate=0.2),
     )
     return registry.Served(forecaster, "this", past.as_of, registry.CHAMPION_SIGNALS, "1")
@@ -242,7 +243,7 @@ def revised(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Revised:
 def _is_known(code: int) -> bool:
     try:
         return load_catalog().iso3_of_baci(code) is not None
-    except Exception:
+    except UnknownCode:
         return False
 
 
