@@ -149,8 +149,8 @@ def explain(
     try:
         known, country = catalog.mineral(mineral), catalog.country(supplier)
     except UnknownCode as problem:
-        names = f"minerals are {', '.join(catalog.minerals)}; suppliers are ISO 3166-1 alpha-3 codes, such as COD"
-        raise ConfigError(f"there is no {problem.kind} {problem.code!r}; {names}") from None
+        there_are = f"minerals are {', '.join(catalog.minerals)}; suppliers are ISO 3166-1 alpha-3 codes, such as COD"
+        raise ConfigError(f"there is no {problem.kind} {problem.code!r}; {there_are}") from None
     for value, names in ((target, TARGETS), (horizon, HORIZONS)):
         if value not in names:
             raise ConfigError(f"{value!r} is none of {', '.join(names)}")

@@ -134,9 +134,7 @@ def check_order_in_features(root: Path) -> list[str]:
             continue
         own = module.name.split(".")[1]
         if own not in LEVELS:
-            offences.append(
-                module.offence(1, f"the room {own} has no place in LEVELS of {Path(__file__).name}")
-            )
+            offences.append(module.offence(1, f"the room {own} has no place in LEVELS of {Path(__file__).name}"))
             continue
         for line, name in find_imports(module):
             if not name.startswith("features."):
@@ -176,9 +174,7 @@ def check_docstring_and_size(root: Path) -> list[str]:
             offences.append(module.offence(1, "has no docstring"))
         lines = module.text.count("\n")
         if lines > MAX_LINES:
-            offences.append(
-                module.offence(MAX_LINES + 1, f"has {lines} lines, more than {MAX_LINES}: split it")
-            )
+            offences.append(module.offence(MAX_LINES + 1, f"has {lines} lines, more than {MAX_LINES}: split it"))
     return offences
 
 
@@ -213,9 +209,7 @@ def check_signals_without_clock(root: Path) -> list[str]:
     for module in read_modules(root, ("features/signals",)):
         nodes = list(ast.walk(module.tree))
         prose = {
-            id(node.value)
-            for node in nodes
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         }
         for node in nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
@@ -264,9 +258,7 @@ CHECKS: tuple[Callable[[Path], list[str]], ...] = (
 
 def probe_import(root: Path, module: str) -> list[str]:
     """Import `module` in a fresh interpreter; give the heavy packages that came with it."""
-    code = (
-        f"import json, sys, {module}; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
-    )
+    code = f"import json, sys, {module}; print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -48,9 +48,7 @@ INDEX_ADDRESS = re.compile(
 
 def run_make(folder: Path, *arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
     """Run make as a person would: without what an outer make hands down."""
-    env = {
-        name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
-    }
+    env = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
     env["PATH"] = path or env["PATH"]
     command = ["make", *arguments]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
@@ -84,10 +82,7 @@ def test_every_rule_is_phony_and_stated_once(repo_root: Path) -> None:
 
 
 def test_a_date_and_a_target_reach_the_command(repo_root: Path) -> None:
-    assert (
-        "oresight weekly --as-of '2019-06-03'"
-        in run_make(repo_root, "-n", "forecast", "AS_OF=2019-06-03").stdout
-    )
+    assert "oresight weekly --as-of '2019-06-03'" in run_make(repo_root, "-n", "forecast", "AS_OF=2019-06-03").stdout
     assert "--as-of" not in run_make(repo_root, "-n", "forecast").stdout
     shown = run_make(repo_root, "-n", "backtest", "TARGET=price_spike", "OUT=/tmp/b").stdout
     assert "--target 'price_spike'" in shown
@@ -191,9 +186,7 @@ def test_the_development_tools_come_on_top(checkout: Checkout) -> None:
         ("pyproject.toml", ["--editable ."]),
     ],
 )
-def test_a_changed_file_installs_what_depends_on_it(
-    checkout: Checkout, changed: str, expected: list[str]
-) -> None:
+def test_a_changed_file_installs_what_depends_on_it(checkout: Checkout, changed: str, expected: list[str]) -> None:
     checkout.make("setup-dev")
     checkout.take_log()
     (checkout.tree / changed).write_text("second\n")
@@ -230,9 +223,7 @@ def test_a_copied_environment_is_built_anew(checkout: Checkout, tmp_path: Path) 
 
 
 def test_an_old_python_is_refused_in_a_sentence(checkout: Checkout) -> None:
-    checkout.write_tool(
-        "oldpython", '#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2" && exit 0\nexit 1\n'
-    )
+    checkout.write_tool("oldpython", '#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2" && exit 0\nexit 1\n')
     done = checkout.make("setup", "PYTHON=oldpython")
     assert done.returncode != 0
     assert "needs Python 3.11 or newer; 'oldpython' is Python 3.9.2" in done.stderr
@@ -251,9 +242,7 @@ def test_a_missing_python_is_named(checkout: Checkout) -> None:
 def read_tracked(root: Path) -> Iterator[Path]:
     """Yield every file that is, or will be, part of the project."""
     for folder, names, files in os.walk(root):
-        names[:] = sorted(
-            name for name in names if name not in NOT_TRACKED and not name.endswith(".egg-info")
-        )
+        names[:] = sorted(name for name in names if name not in NOT_TRACKED and not name.endswith(".egg-info"))
         yield from (Path(folder) / name for name in sorted(files))
 
 
@@ -316,9 +305,7 @@ def test_every_locked_requirement_is_pinned_and_has_a_hash(repo_root: Path) -> N
     assert read_lock(repo_root / "requirements-dev.lock")
 
 
-@pytest.mark.parametrize(
-    "text", ["numpy==2.4.6\n", "numpy>=2 --hash=sha256:" + "0" * 64, "--find-links wheels"]
-)
+@pytest.mark.parametrize("text", ["numpy==2.4.6\n", "numpy>=2 --hash=sha256:" + "0" * 64, "--find-links wheels"])
 def test_a_loose_requirement_is_found(text: str, tmp_path: Path) -> None:
     (tmp_path / "a.lock").write_text(text)
     with pytest.raises(AssertionError, match=r"a\.lock"):

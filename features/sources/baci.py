@@ -18,7 +18,7 @@ import pandas as pd
 from features.catalog import Catalog
 from features.errors import UnknownCode
 from features.knowledge_time import Lag
-from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reject, rejections
+from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reject_rows
 
 __all__ = ["SPEC", "harmonise", "impute_quantities", "parse"]
 
@@ -88,10 +88,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
         ("value_usd", raw["value_usd"] < 0, "a negative value"),
         ("quantity_tonnes", raw["quantity_tonnes"] < 0, "a negative or unreadable quantity"),
     )
-    rejected, is_bad = [], pd.Series(False, index=raw.index)
-    for column, bad, reason in checks:
-        rejected.append(reject(raw, bad & ~is_bad, file=file, column=column, reason=reason))
-        is_bad |= bad
+    rejected, is_bad = reject_rows(raw, checks, file=file)
     keep = is_ours & ~is_bad & supplier.ne("") & importer.ne("")
     rows = pd.DataFrame(
         {
@@ -107,7 +104,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     rows = impute_quantities(rows)
     rows = rows.assign(available_at=moment_of_years(rows["year"], lag), source=SPEC.name, is_retracted=False)
     counts = {"other products": int((~is_ours).sum()), "no country": int((supplier.eq("") | importer.eq("")).sum())}
-    return Harvest({"trade": rows}, rejections(rejected), counts)
+    return Harvest({"trade": rows}, rejected, counts)
 
 
 def impute_quantities(rows: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from features.catalog import Catalog
 from features.datasets import MOMENT
 from features.errors import UnknownCode
 from features.knowledge_time import Lag
-from features.sources.spec import Harvest, SourceSpec, read_table, reject, rejections
+from features.sources.spec import Harvest, SourceSpec, read_table, reject_rows
 
 __all__ = ["INCIDENT_KINDS", "MEASURE_KINDS", "SPEC", "harmonise", "parse"]
 
@@ -107,10 +107,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
         ("severity", ~severity.isin([1, 2, 3]), "not 1, 2 or 3"),
         ("confidence", ~raw["confidence"].isin(["high", "medium", "low"]), "not high, medium or low"),
     )
-    rejected, is_bad = [], pd.Series(False, index=raw.index)
-    for column, bad, reason in checks:
-        rejected.append(reject(raw, bad & ~is_bad, file=file, column=column, reason=reason))
-        is_bad |= bad
+    rejected, is_bad = reject_rows(raw, checks, file=file)
     events = raw.assign(
         available_at=announced + A_DAY,
         effective_at=effective,
@@ -125,7 +122,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
         part = events[events["kind"].isin(kinds)]
         tables[name] = _event_rows(part.assign(kind=part["kind"].map(kinds).astype("str")))
     tables["coverage"] = _coverage()
-    return Harvest(tables, rejections(rejected))
+    return Harvest(tables, rejected)
 
 
 def _dates(text: pd.Series) -> pd.Series:

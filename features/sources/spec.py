@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from features.errors import BadInput
 from features.knowledge_time import Lag
 
-__all__ = ["Harvest", "SourceSpec", "moment_of_years", "read_table", "reject", "rejections"]
+__all__ = ["Harvest", "SourceSpec", "moment_of_years", "read_table", "reject_rows", "rejections"]
 
 # What the readers raise on damaged bytes; RuntimeError is zipfile's word for an encrypted member.
 UNREADABLE = (
@@ -70,18 +70,35 @@ def rejections(rows: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)[REJECTED_COLUMNS]
 
 
-def reject(raw: pd.DataFrame, bad: pd.Series, *, file: str, column: str, reason: str) -> pd.DataFrame:
-    """Describe the rows of `raw` where `bad` is true as rejected, with their value in `column`."""
-    hit = raw[bad]
-    return pd.DataFrame(
-        {
-            "file": file,
-            "row": hit["row"].astype("int64"),
-            "field": column,
-            "value": hit[column].astype("str"),
-            "reason": reason,
-        }
-    )
+def reject_rows(
+    raw: pd.DataFrame, checks: Sequence[tuple[str, pd.Series, str]], *, file: str
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Describe the rows that break a check, each once, under the first check it breaks.
+
+    Args:
+        raw: a table with `row`, and a column per field that is checked.
+        checks: (field, which rows are bad, reason in words), in the order in which they are to be told.
+        file: the payload's name.
+
+    Returns:
+        The rejected rows, and which rows of `raw` they are.
+    """
+    told, is_bad = [], pd.Series(False, index=raw.index)
+    for column, bad, reason in checks:
+        hit = raw[bad & ~is_bad]
+        told.append(
+            pd.DataFrame(
+                {
+                    "file": file,
+                    "row": hit["row"].astype("int64"),
+                    "field": column,
+                    "value": hit[column].astype("str"),
+                    "reason": reason,
+                }
+            )
+        )
+        is_bad |= bad
+    return rejections(told), is_bad
 
 
 def read_table(path: Path, columns: list[tuple[str, ...]], *, encoding: str = "utf-8") -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pandas as pd
 from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import Lag
-from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reject, rejections
+from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reject_rows
 
 __all__ = ["INDICATORS", "SPEC", "harmonise", "parse"]
 
@@ -114,10 +114,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
         ("indicator", ~raw["indicator"].isin(INDICATORS), "an unknown indicator"),
         ("estimate", raw["estimate"].isna() | raw["estimate"].abs().gt(5), "not an estimate between -5 and 5"),
     )
-    rejected, is_bad = [], pd.Series(False, index=raw.index)
-    for column, bad, reason in checks:
-        rejected.append(reject(raw, bad & ~is_bad, file=file, column=column, reason=reason))
-        is_bad |= bad
+    rejected, is_bad = reject_rows(raw, checks, file=file)
     keep = known & ~is_bad
     rows = pd.DataFrame(
         {
@@ -128,4 +125,4 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
         }
     )
     rows = rows.assign(available_at=moment_of_years(rows["year"], lag), source=SPEC.name, is_retracted=False)
-    return Harvest({"governance": rows}, rejections(rejected), {"territories left out": int((~known).sum())})
+    return Harvest({"governance": rows}, rejected, {"territories left out": int((~known).sum())})

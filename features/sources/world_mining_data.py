@@ -16,7 +16,7 @@ import pandas as pd
 
 from features.catalog import Catalog
 from features.knowledge_time import Lag
-from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reject, rejections
+from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reject_rows
 
 __all__ = ["COMMODITIES", "SPEC", "harmonise", "parse"]
 
@@ -141,10 +141,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
         ("unit", is_ours & ~raw["unit"].isin(TONNES_PER_UNIT), "a unit without a conversion to tonnes"),
         ("quantity", is_copied, "Guyana's gold repeats French Guiana's figure; unknown until a new release"),
     )
-    rejected, is_bad = [], pd.Series(False, index=raw.index)
-    for column, bad, reason in checks:
-        rejected.append(reject(raw, bad & ~is_bad, file=file, column=column, reason=reason))
-        is_bad |= bad
+    rejected, is_bad = reject_rows(raw, checks, file=file)
     rows = raw[is_ours & ~is_bad].assign(iso3=raw["iso3"].replace(GROUP_CODES))
     rows = pd.DataFrame(
         {
@@ -158,4 +155,4 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
             "is_retracted": False,
         }
     )
-    return Harvest({"production": rows}, rejections(rejected), {"other commodities": int((~is_ours).sum())})
+    return Harvest({"production": rows}, rejected, {"other commodities": int((~is_ours).sum())})

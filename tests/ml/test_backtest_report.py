@@ -194,9 +194,7 @@ def test_losses_are_listed(scores):
     found = shortfall_sentences(part, CHAMPION)
     assert "Who: worse than pair history; AUC difference −0.10 (95 % interval −0.20 to −0.05)." in found
     part["by_mineral"][0] |= {"insufficient": False, "roc_auc": {CHAMPION: 0.4, "pair_history": 0.6}}
-    assert "Ranked worse than by a coin flip, mineral by mineral: Mineral 0." in shortfall_sentences(
-        part, CHAMPION
-    )
+    assert "Ranked worse than by a coin flip, mineral by mineral: Mineral 0." in shortfall_sentences(part, CHAMPION)
 
 
 def test_wins_are_not_listed_as_losses(scores):
@@ -245,8 +243,7 @@ def sample():
     rng = np.random.default_rng(0)
     label = (rng.random(400) < 0.3).astype(float)
     return label, {
-        m: np.clip(0.3 * label * k + rng.random(400) / 2, 0, 1)
-        for m, k in (("lightgbm", 1), ("pair_history", 0))
+        m: np.clip(0.3 * label * k + rng.random(400) / 2, 0, 1) for m, k in (("lightgbm", 1), ("pair_history", 0))
     }
 
 

@@ -34,9 +34,7 @@ def build_predictions(
 ) -> pd.DataFrame:
     """Two origins a year for each pair; a model's probability is the label blurred by its skill."""
     rng = np.random.default_rng(seed)
-    origins = [
-        pd.Timestamp(year=y, month=month, day=1, tz="UTC").as_unit("us") for y in years for month in (1, 7)
-    ]
+    origins = [pd.Timestamp(year=y, month=month, day=1, tz="UTC").as_unit("us") for y in years for month in (1, 7)]
     keys = pd.MultiIndex.from_product(
         [
             targets,

@@ -35,9 +35,7 @@ def concordance_slowly(label, probability, pair, weight):
     for i, j in itertools.permutations(range(len(label)), 2):
         if pair[i] == pair[j] and label[i] == 1 and label[j] == 0:
             couples += weight[i] * weight[j]
-            credit = (
-                1.0 if probability[i] > probability[j] else 0.5 if probability[i] == probability[j] else 0
-            )
+            credit = 1.0 if probability[i] > probability[j] else 0.5 if probability[i] == probability[j] else 0
             won += weight[i] * weight[j] * credit
     return won / couples if couples else math.nan
 
@@ -141,9 +139,7 @@ def test_a_weight_is_a_number_of_repetitions(metric, seed):
 
 
 def test_log_loss_of_a_known_case():
-    assert sc.log_loss(np.array([1.0, 0]), np.array([0.8, 0.4])) == pytest.approx(
-        -(math.log(0.8) + math.log(0.6)) / 2
-    )
+    assert sc.log_loss(np.array([1.0, 0]), np.array([0.8, 0.4])) == pytest.approx(-(math.log(0.8) + math.log(0.6)) / 2)
 
 
 # --- signs, ties, undefined ---------------------------------------------------------------------------
@@ -185,9 +181,7 @@ def test_all_ties_are_a_coin_flip():
     flat = np.full(len(label), 0.3)
     assert sc.roc_auc(label, flat) == 0.5
     assert sc.within_pair_concordance(label, flat, pair) == 0.5
-    assert sc.precision_at_budget(label, flat, np.zeros(len(label)), budget=0.1) == pytest.approx(
-        label.mean()
-    )
+    assert sc.precision_at_budget(label, flat, np.zeros(len(label)), budget=0.1) == pytest.approx(label.mean())
     assert sc.average_precision(label, flat) == pytest.approx(label.mean())
 
 
