@@ -142,7 +142,7 @@ WRONG_USE = [
     (["panel", "--out", "f.parquet", "--as-of", NEXT_MONDAY], "is in the future"),
     (["panel", "--out", "f.xlsx", "--as-of", "1990-01-01"], "give it a name that ends in .parquet"),
     (["ingest", "comtrade", "f.csv"], "no source is called 'comtrade'; there are baci, wgi, "),
-    (["ingest", "baci"], "Missing argument 'FILES"),
+    (["ingest", "baci"], "Missing argument"),
     (["backtest", "--out", "o", "--target", "price_spike"], "unknown target(s) price_spike; there are supply_drop, "),
     (["backtest", "--out", "o", "--first", "1999"], "origin 1999 is too early"),
     (["ablation", "--out", "o", "--last", "2005"], "the last origin year 2005 is before the first, 2006"),
@@ -178,7 +178,7 @@ def test_a_wrong_setting_ends_with_2(ask: Ask, monkeypatch: pytest.MonkeyPatch, 
 # ---- bad input: exit code 3 ----------------------------------------------------------------------
 
 HEADER = "t,i,j,k,v,q"
-GOOD_ROW = "2006,180,56,260500,10.5,2.5"
+GOOD_ROW = "2006,180,56,282200,10.5,2.5"
 
 
 def text_file(*lines: str) -> Callable[[Path], None]:
@@ -192,32 +192,32 @@ def truncated_parquet(path: Path) -> None:
 
 BAD_FILES = [
     ("cut.parquet", truncated_parquet, ["cut.parquet", "damaged or cut off"]),
-    ("nothing.csv", lambda path: path.write_bytes(b""), ["nothing.csv", "expected a header, found none"]),
+    ("nothing.csv", lambda path: path.write_bytes(b""), ["nothing.csv", "found an empty file"]),
     ("header.csv", text_file(HEADER), ["header.csv", "expected rows, found a header only"]),
     ("other.csv", text_file("year,from,to", "2006,180,56"), ["other.csv, header", HEADER, "found year,from,to"]),
     (
         "negative.csv",
-        text_file(HEADER, GOOD_ROW, "2006,180,156,260500,10.5,-2.5"),
+        text_file(HEADER, GOOD_ROW, "2006,180,156,282200,10.5,-2.5"),
         ["negative.csv, row 2, field quantity_tonnes", "a negative or unreadable quantity", "nothing was stored"],
     ),
     (
         "country.csv",
-        text_file(HEADER, GOOD_ROW, GOOD_ROW.replace("56", "156"), "2006,999999,156,260500,10.5,2.5"),
+        text_file(HEADER, GOOD_ROW, GOOD_ROW.replace("56", "156"), "2006,999999,156,282200,10.5,2.5"),
         ["country.csv, row 3, field i", "999999", "an unknown country code"],
     ),
     (
         "future.csv",
-        text_file(HEADER, f"{dt.datetime.now(UTC).year + 1},180,56,260500,10.5,2.5"),
+        text_file(HEADER, f"{dt.datetime.now(UTC).year + 1},180,56,282200,10.5,2.5"),
         ["future.csv, row 1, field t", "a year that has not ended"],
     ),
     (
         "too-fresh.csv",
-        text_file(HEADER, f"{dt.datetime.now(UTC).year - 1},180,56,260500,10.5,2.5"),
+        text_file(HEADER, f"{dt.datetime.now(UTC).year - 1},180,56,282200,10.5,2.5"),
         ["too-fresh.csv, dataset trade", "can be known only from"],
     ),
     (
         "word.csv",
-        text_file(HEADER, "2006,180,56,260500,much,2.5"),
+        text_file(HEADER, "2006,180,56,282200,much,2.5"),
         ["word.csv, row 1, field value_usd", "no readable value"],
     ),
     ("absent.csv", lambda path: None, ["absent.csv", "Check the path"]),
