@@ -132,6 +132,7 @@ def test_without_any_data_the_panel_is_empty_with_the_same_columns(catalog: Cata
     empty = small([], catalog, ["2010-01-04"])
     assert len(empty) == 0
     assert list(empty.columns) == list(built.columns)
+    assert empty[panel.feature_names()].dtypes.eq("float64").all()
 
 
 # --- transit --------------------------------------------------------------------------------------
@@ -238,9 +239,10 @@ def test_a_choice_of_signals_gives_their_features_only(bundle_steps, built: pd.D
 
 
 def test_a_signal_of_ones_own_can_be_added(bundle_steps, catalog: Catalog):
-    frame = pd.DataFrame({"available_at": [utc("2000-01-01")], "mine_x": [3.0]})
+    frame = pd.DataFrame({"available_at": [utc("2000-01-01")], "mine_x": [3]})
     own = Signal("mine", (), (Feature("mine_x", "count", "Three."),), lambda tables, catalog: [Steps((), frame)])
     steps = {"trade": bundle_steps["trade"], "mine": own.steps({}, catalog)}
     found = panel.build_panel(steps, catalog, MONDAYS[:1], [panel.SIGNALS[0], own])
     assert found["mine_x"].eq(3.0).all()
+    assert str(found["mine_x"].dtype) == "float64"
     assert len(found) > 300
