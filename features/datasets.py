@@ -84,9 +84,39 @@ _ALL = (
         },
     ),
     _dataset(
+        "mirror_trade",
+        "What one customs office counted between a supplier and an importer of one product over whole months.",
+        ("source", "reported_by", "importer", "supplier", "hs_code", "basis", "first_month", "last_month"),
+        {
+            "reported_by": pa.Column(str, pa.Check.isin(("importer", "supplier"))),
+            "importer": pa.Column(str, ISO3),
+            "supplier": pa.Column(str, ISO3),
+            "hs_code": pa.Column(str, pa.Check.str_matches(r"^\d{2,11}$")),
+            # What the quantity weighs: the product, the metal in it, or nothing (counted in other units).
+            "basis": pa.Column(str, pa.Check.isin(("gross", "content", "none"))),
+            "first_month": pa.Column(MOMENT),
+            "last_month": pa.Column(MOMENT),
+            "value_usd": pa.Column("float64", FINITE_NOT_NEGATIVE, nullable=True),
+            "quantity_tonnes": pa.Column("float64", FINITE_NOT_NEGATIVE, nullable=True),
+            "is_estimated": pa.Column(bool),
+        },
+    ),
+    _dataset(
+        "prices",
+        "What one price series said about one month or day.",
+        ("source", "series", "frequency", "starts_on"),
+        {
+            "series": pa.Column(str),
+            "frequency": pa.Column(str, pa.Check.isin(("month", "day"))),
+            "starts_on": pa.Column(MOMENT),
+            "price": pa.Column("float64", pa.Check.in_range(0, float("inf"), include_min=False, include_max=False)),
+            "unit": pa.Column(str),
+        },
+    ),
+    _dataset(
         "production",
-        "What one country mined or refined of one mineral in one year.",
-        ("year", "mineral", "supplier"),
+        "What one publisher says one country mined or refined of one mineral in one year.",
+        ("source", "year", "mineral", "supplier"),
         {
             "year": pa.Column("int16", pa.Check.between(1900, 2100)),
             "mineral": pa.Column(str),

@@ -35,6 +35,7 @@ SPEC = SourceSpec(
     fills=("trade",),
     takes="CSV t,i,j,k,v,q or a zip of such files",
     is_embedded=True,
+    may_redistribute=True,
 )
 
 CSV_COLUMNS = ("t", "i", "j", "k", "v", "q")

@@ -37,6 +37,7 @@ SPEC = SourceSpec(
     fills=("measures", "incidents", "coverage"),
     takes="CSV with the columns of the embedded events.csv",
     is_embedded=True,
+    may_redistribute=True,
 )
 
 COLUMNS = (

@@ -1,7 +1,9 @@
 """What every source declares and returns, and the readers that turn bytes into a raw table.
 
 A source module holds `SPEC`, `parse(path) -> raw` (a table whose `row` column is
-the row in the file, header not counted) and `harmonise(raw, ...) -> Harvest`.
+the row in the file, header not counted) and `harmonise(raw, ...) -> Harvest`. One that
+can be collected also holds `requests(endpoint, *, now, key) -> list[Request]`, and, where
+an answer promises more pages, `follow(request, path) -> list[Request]`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -20,7 +23,7 @@ import pyarrow.parquet as pq
 from features.errors import BadInput
 from features.knowledge_time import Lag
 
-__all__ = ["Harvest", "SourceSpec", "moment_of_years", "read_table", "reject_rows", "rejections"]
+__all__ = ["Harvest", "Request", "SourceSpec", "moment_of_years", "read_table", "reject_rows", "rejections"]
 
 # What the readers raise on damaged bytes; RuntimeError is zipfile's word for an encrypted member.
 UNREADABLE = (
@@ -36,8 +39,24 @@ REJECTED_COLUMNS = ["file", "row", "field", "value", "reason"]
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """One thing to fetch, and the name under which its bytes are kept; the reader goes by the name's ending."""
+
+    address: str
+    name: str
+    method: str = "GET"
+    body: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """Where a source lives, what it may be used for, and when its facts are out."""
+    """Where a source lives, what it may be used for, when its facts are out, and how it is to be asked.
+
+    `address` is the page for people, `endpoint` what is downloaded from; a setting may replace the latter.
+    `key_setting` names the environment variable of a source that needs a key. `seen_live` tells whether
+    `parse` has read a real payload; else it was built from the publisher's documentation.
+    """
 
     name: str
     title: str
@@ -51,6 +70,14 @@ class SourceSpec:
     fills: tuple[str, ...]
     takes: str
     is_embedded: bool = False
+    may_redistribute: bool = False
+    endpoint: str = ""
+    hosts: tuple[str, ...] = ()
+    key_setting: str = ""
+    requests_per_minute: int = 20
+    max_megabytes: int = 200
+    stale_after_days: int = 430
+    seen_live: bool = True
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ SPEC = SourceSpec(
     fills=("governance",),
     takes="the publisher's workbook wgidataset.xlsx, or CSV iso3,country,year,indicator,estimate",
     is_embedded=True,
+    may_redistribute=True,
 )
 
 INDICATORS = (

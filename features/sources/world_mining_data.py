@@ -33,6 +33,7 @@ SPEC = SourceSpec(
     fills=("production",),
     takes="Parquet or CSV commodity,iso3,country,year,quantity,unit,data_kind",
     is_embedded=True,
+    may_redistribute=True,
 )
 
 COLUMNS = ("commodity", "iso3", "country", "year", "quantity", "unit", "data_kind")
