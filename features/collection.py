@@ -1,30 +1,45 @@
-"""Bring payloads into the store: parse, check, quarantine, append.
+"""Bring files into the store: read, date, check against what is stored, append all or nothing.
 
-`ingest` takes files somebody already has (the air-gapped path); `ingest_bundle`
-takes the embedded data. Nothing is appended unless the whole payload passes: more
-than 0.1 % rejected rows refuse it. What is rejected below that goes to the
-quarantine table with file, row, field, value and reason, and is counted.
+`ingest` takes one file that somebody already has, `ingest_files` the files of one source
+together; `ingest_bundle` takes the embedded data. Files that came out at one moment are one
+release and are stored at one stroke (`features/vintages.py` has the rules). A file that is
+refused goes to the quarantine with the reason; the last good data stay. Single rows that are
+rejected, up to 0.1 %, go to the quarantine table with file, row, field, value and reason, and
+are counted.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import importlib
-import shutil
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-import pandas as pd
-
-from features.catalog import load_catalog
 from features.errors import BadInput, ConfigError
-from features.sources.spec import Harvest
+from features.intake import Incoming, Loaded, load
+from features.payloads import Release
+from features.releases import Receipt, put_aside, take_release
 from features.store import Store
+from features.vintages import read_vintages
 
-__all__ = ["BUNDLE", "SOURCES", "Receipt", "ingest", "ingest_bundle", "source"]
+__all__ = ["BUNDLE", "SOURCES", "Receipt", "ingest", "ingest_bundle", "ingest_files", "source"]
 
-SOURCES = ("baci", "wgi", "world_mining_data", "events")
+SOURCES = (
+    "baci",
+    "wgi",
+    "world_mining_data",
+    "events",
+    "pink_sheet",
+    "imf_pcps",
+    "komis",
+    "usgs_mcs",
+    "bgs",
+    "copper_monthly",
+    "comtrade",
+    "usitc_dataweb",
+)
 BUNDLE = Path(__file__).parent / "bundle"
 BUNDLE_FILES = {
     "baci": "baci.parquet",
@@ -32,18 +47,6 @@ BUNDLE_FILES = {
     "world_mining_data": "world_mining_data.parquet",
     "events": "events.csv",
 }
-MAX_REJECTED_FRAC = 0.001
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What one ingestion did: rows added per dataset, rows rejected, counts of what was left out."""
-
-    source: str
-    file: str
-    added: dict[str, int]
-    rejected: int
-    counts: dict[str, int] = field(default_factory=dict)
 
 
 def source(name: str) -> ModuleType:
@@ -57,38 +60,68 @@ def source(name: str) -> ModuleType:
     return importlib.import_module(f"features.sources.{name}")
 
 
-def ingest(store: Store, name: str, path: Path, *, now: dt.datetime, released: dt.datetime | None = None) -> Receipt:
-    """Read one payload of source `name` into the store.
+def ingest(
+    store: Store,
+    name: str,
+    path: Path,
+    *,
+    now: dt.datetime,
+    released: dt.datetime | None = None,
+    accept_jumps: bool = False,
+) -> Receipt:
+    """Read one file of source `name` into the store; see `ingest_files`.
 
     Args:
         now: the moment of ingestion.
-        released: when the publisher put this file out. Rows get the later of this and their usual
-            knowledge time, so that a revision counts from its release.
+        released: when the publisher put this file out; wins over what the file says itself.
+    """
+    file = Incoming(path, given=released)
+    return ingest_files(store, name, [file], now=now, accept_jumps=accept_jumps)[0]
+
+
+def ingest_files(
+    store: Store,
+    name: str,
+    files: Sequence[Incoming],
+    *,
+    now: dt.datetime,
+    accept_jumps: bool = False,
+    refused: Callable[[Sequence[Path], BadInput], None] | None = None,
+) -> list[Receipt]:
+    """Read files of source `name`: those of one release together, oldest release first.
+
+    Args:
+        accept_jumps: take figures although a series jumped a thousandfold or a list shrank.
+        refused: is told which files were refused and why, and the others are read; without it the first refusal
+            is raised.
+
+    Returns:
+        One receipt per file, by release and then in the order given.
 
     Raises:
-        BadInput: the file is broken or more than 0.1 % of its rows were rejected; the store is unchanged.
+        BadInput: a file is broken or not what its source published before; that release is not stored, and the
+            file is in the quarantine.
+        OutOfOrder: a newer release with the same facts was read before; the file is kept for a rebuild.
     """
     module = source(name)
-    harvest: Harvest = module.harmonise(
-        module.parse(path), load_catalog(), file=path.name, lag=module.SPEC.lag, now=now
-    )
-    rows = sum(len(table) for table in harvest.tables.values())
-    if len(harvest.rejected) > MAX_REJECTED_FRAC * (rows + len(harvest.rejected)):
-        first = harvest.rejected.iloc[0]
-        raise BadInput(
-            where=f"{path}, row {first['row']}, field {first['field']}",
-            expected="a valid value",
-            found=f"{first['value']!r}: {first['reason']}",
-            remedy=f"{len(harvest.rejected)} row(s) rejected, more than {MAX_REJECTED_FRAC:.1%}; nothing was stored.",
-        )
-    tables = {key: _not_before(table, released) for key, table in harvest.tables.items()}
-    _check_not_in_future(tables, path, now)
-    # Every table must pass before the first is stored.
-    news = {key: store.news(key, table, where=str(path)) for key, table in tables.items()}
-    added = {key: store.append(key, table, where=str(path)) for key, table in news.items()}
-    _quarantine(store, name, harvest.rejected)
-    _keep_payload(store, name, path)
-    return Receipt(name, path.name, added, len(harvest.rejected), dict(harvest.counts))
+    releases: dict[dt.datetime | None, list[Loaded]] = {}
+    receipts = []
+    with store.writing():
+        for incoming in files:
+            try:
+                file = _dated_anew(store, name, load(module, incoming, now=now))
+            except BadInput as problem:
+                put_aside(store, name, incoming.path, problem, origin=incoming.origin, now=now)
+                _refuse([incoming.path], problem, refused)
+            else:
+                releases.setdefault(file.release.at, []).append(file)
+        for at in sorted(releases, key=lambda at: (at is not None, at)):
+            keep = all(file.path.parent != BUNDLE for file in releases[at])
+            try:
+                receipts += take_release(store, module, releases[at], now=now, accept_jumps=accept_jumps, keep=keep)
+            except BadInput as problem:
+                _refuse([file.path for file in releases[at]], problem, refused)
+    return receipts
 
 
 def ingest_bundle(store: Store, *, now: dt.datetime) -> list[Receipt]:
@@ -96,44 +129,20 @@ def ingest_bundle(store: Store, *, now: dt.datetime) -> list[Receipt]:
     return [ingest(store, name, BUNDLE / file, now=now) for name, file in BUNDLE_FILES.items()]
 
 
-def _not_before(table: pd.DataFrame, released: dt.datetime | None) -> pd.DataFrame:
-    if released is None:
-        return table
-    return table.assign(available_at=table["available_at"].clip(lower=pd.Timestamp(released)))
+def _dated_anew(store: Store, name: str, file: Loaded) -> Loaded:
+    """Date a fetched file by its fetching if its publisher had served other bytes under the same release date."""
+    if file.release.said_by != "payload" or file.origin.fetched_at is None:
+        return file
+    known = read_vintages(store, name)
+    is_new = not any(vintage.holds(file.sha256) for vintage in known)
+    if is_new and any(vintage.released == file.release.at for vintage in known):
+        return replace(file, release=Release(file.origin.fetched_at, "fetch"))
+    return file
 
 
-def _check_not_in_future(tables: dict[str, pd.DataFrame], path: Path, now: dt.datetime) -> None:
-    for key, table in tables.items():
-        late = table[table["available_at"] > pd.Timestamp(now)]
-        if len(late):
-            raise BadInput(
-                where=f"{path}, dataset {key}",
-                expected=f"facts that can be known by {now.date()}",
-                found=f"{len(late)} row(s) that can be known only from {late['available_at'].min().date()}",
-                remedy="Correct the dates, or ingest the file after that day.",
-            )
-
-
-def _quarantine(store: Store, name: str, rejected: pd.DataFrame) -> None:
-    if rejected.empty:
-        return
-    folder = store.folder / "quarantine"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}.csv"
-    table = rejected.assign(source=name).astype("str").fillna("")
-    if path.exists():
-        before = pd.read_csv(path, dtype="str", keep_default_na=False)
-        table = pd.concat([before, table]).drop_duplicates()
-    aside = path.with_suffix(".part")
-    table.to_csv(aside, index=False)
-    aside.replace(path)
-
-
-def _keep_payload(store: Store, name: str, path: Path) -> None:
-    if path.parent == BUNDLE:
-        return
-    folder = store.folder.parent / "payloads" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = folder / path.name
-    if path.resolve() != kept.resolve():
-        shutil.copyfile(path, kept)
+def _refuse(
+    paths: Sequence[Path], problem: BadInput, refused: Callable[[Sequence[Path], BadInput], None] | None
+) -> None:
+    if refused is None:
+        raise problem
+    refused(paths, problem)

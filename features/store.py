@@ -3,14 +3,19 @@
 There is no way to read without `as_of`: `read` gives the newest version of each
 fact known on that date, `history` every version known by then. A batch is written
 aside and renamed into place, so a killed append leaves nothing behind that is read.
+Batches of several datasets, and records beside them, appear together: until the last is in
+place, a list of those that are pending hides them all.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import hashlib
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +24,7 @@ import duckdb
 import pandas as pd
 
 from features import datasets
-from features.errors import BadInput
+from features.errors import BadInput, OresightError
 
 __all__ = ["Store", "connect"]
 
@@ -42,7 +47,28 @@ class Store:
 
     def batches(self, name: str) -> list[Path]:
         """List the batch files of dataset `name`, oldest first."""
-        return sorted((self.folder / datasets.dataset(name).name).glob("*.parquet"))
+        return self._committed((self.folder / datasets.dataset(name).name).glob("*.parquet"))
+
+    def records(self, folder: str) -> list[Path]:
+        """List the JSON records in `folder` of the store, such as `vintages`, oldest first."""
+        return self._committed((self.folder / folder).glob("*.json"))
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the only one who adds to the store.
+
+        Raises:
+            OresightError: another process is adding to it.
+        """
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with (self.folder.parent / ".writing").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OresightError(
+                    f"another process is adding data to {self.folder}; wait for it to end and try again"
+                ) from None
+            yield
 
     def is_empty(self) -> bool:
         """Tell whether no dataset has any rows yet."""
@@ -63,20 +89,72 @@ class Store:
                 same `available_at` (a revision must be known later than what it revises).
         """
         fresh = self.news(name, rows, where=where)
-        if fresh.empty:
-            return 0
+        return self.commit({name: fresh})[name]
+
+    def commit(self, tables: Mapping[str, pd.DataFrame], records: Mapping[str, str] | None = None) -> dict[str, int]:
+        """Add rows that `news` gave, of several datasets, and records: after a kill all of it is there or none.
+
+        Args:
+            tables: rows by dataset; empty ones add nothing.
+            records: text by path below the store's folder, such as `vintages/000001-baci.json`.
+
+        Returns:
+            How many rows were added, by dataset.
+        """
+        self._drop_pending()
+        aside = [self._write_aside(name, rows) for name, rows in tables.items() if len(rows)]
+        for path, text in (records or {}).items():
+            target = self.folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_suffix(f".{os.getpid()}.part")
+            part.write_text(text, encoding="utf-8")
+            aside.append((part, target))
+        if len(aside) > 1:
+            listed = [target.relative_to(self.folder).as_posix() for _, target in aside]
+            part = self._pending.with_suffix(f".{os.getpid()}.part")
+            part.write_text(json.dumps(listed), encoding="utf-8")
+            part.replace(self._pending)
+        for part, target in aside:
+            part.replace(target)
+        self._pending.unlink(missing_ok=True)
+        return {name: len(rows) for name, rows in tables.items()}
+
+    def _write_aside(self, name: str, rows: pd.DataFrame) -> tuple[Path, Path]:
         target = self.folder / name
         target.mkdir(parents=True, exist_ok=True)
         number = len(self.batches(name))
-        digest = hashlib.sha256(pd.util.hash_pandas_object(fresh, index=False).to_numpy().tobytes()).hexdigest()
+        digest = hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes()).hexdigest()
         path = target / f"{number:06d}-{digest[:12]}.parquet"
-        aside = path.with_suffix(f".{os.getpid()}.part")
-        fresh.to_parquet(aside, index=False, compression="zstd")
-        aside.replace(path)
-        return len(fresh)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        rows.to_parquet(part, index=False, compression="zstd")
+        return part, path
+
+    @property
+    def _pending(self) -> Path:
+        return self.folder / "pending.json"
+
+    def _committed(self, paths: Iterable[Path]) -> list[Path]:
+        # The folder is listed before the list is read: what a commit renames in between is on that list.
+        there = sorted(paths)
+        hidden = {self.folder / path for path in self._read_pending()}
+        return [path for path in there if path not in hidden]
+
+    def _read_pending(self) -> list[str]:
+        try:
+            return list(json.loads(self._pending.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return []
+
+    def _drop_pending(self) -> None:
+        # What a killed commit had put in place was never seen by anybody.
+        for path in self._read_pending():
+            (self.folder / path).unlink(missing_ok=True)
+        self._pending.unlink(missing_ok=True)
 
     def news(self, name: str, rows: pd.DataFrame, *, where: str) -> pd.DataFrame:
         """Give those of `rows` that `append` would add, and raise what it would raise; nothing is stored.
+
+        The index of the answer is the position in `rows`.
 
         A row is news unless the version before it, stored or in `rows` itself, already says the same.
         """
@@ -106,7 +184,7 @@ class Store:
                 found=f"another figure for the same moment {first['available_at'].date()}",
                 remedy="Give the release date of this file with --released YYYY-MM-DD.",
             )
-        return rows.iloc[news["row_at"]].reset_index(drop=True)
+        return rows.iloc[news["row_at"]]
 
     def read(self, name: str, *, as_of: dt.datetime) -> pd.DataFrame:
         """Give the newest version of each fact known at `as_of`, without withdrawn ones, sorted by key."""
