@@ -130,13 +130,16 @@ typecheck: setup-dev ## Check the types with mypy
 
 # ---- what is generated -------------------------------------------------------------------------
 
-.PHONY: notebooks codebook model-card screenshot lock clean
+.PHONY: notebooks codebook data-sources model-card screenshot lock clean
 notebooks: setup-dev ## Run every notebook; no output is stored
 	@$(if $(NOTEBOOKS),,echo "There are no notebooks in notebooks/." >&2; exit 2)
 	@$(BIN)/python -m pytest --nbmake --nbmake-timeout=900 $(NOTEBOOKS)
 
 codebook: setup ## Regenerate docs/codebook.md from the feature specifications
 	@$(BIN)/python -m features.codebook
+
+data-sources: setup ## Regenerate docs/data-sources.md from what the sources declare
+	@$(BIN)/python -m features.source_pages
 
 model-card: setup ## Rewrite model card, README table and quoted figures after backtest, ablation and forecast
 	@$(BIN)/python -m ml.model_card --backtest '$(STATE)/backtest' --ablation '$(STATE)/ablation' --run '$(STATE)/runs/$(RUN)'

@@ -25,6 +25,7 @@ UNITS = {
     "frac": "a share or an index, 0 to 1 (differences of shares: −1 to 1)",
     "log_ratio": "natural logarithm of a ratio, cut to ±4; 0 is equal, −0.36 is 30 % less, 0.26 is 30 % more",
     "years": "years",
+    "months": "months",
     "count": "a number of things; weighted where the sentence says so",
     "rank": "1 is the largest",
     "tonnes_log": "natural logarithm of tonnes plus one",

@@ -126,6 +126,18 @@ _ALL = (
         },
     ),
     _dataset(
+        "production_monthly",
+        "What one publisher says one country mined of one mineral in one month.",
+        ("source", "mineral", "supplier", "month"),
+        {
+            "mineral": pa.Column(str),
+            "supplier": pa.Column(str, ISO3),
+            "month": pa.Column(MOMENT),
+            "quantity_tonnes": pa.Column("float64", FINITE_NOT_NEGATIVE),
+            "is_estimated": pa.Column(bool),
+        },
+    ),
+    _dataset(
         "governance",
         "One governance indicator of one country in one year, in standard normal units.",
         ("year", "indicator", "supplier"),

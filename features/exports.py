@@ -12,6 +12,8 @@ catalogue): a product that moved to another code has not stopped.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -20,7 +22,7 @@ import pandas as pd
 
 from features.catalog import Catalog
 
-__all__ = ["EXPORT_COLUMNS", "ExportTable", "known_exports", "snapshot_moments", "yearly_exports"]
+__all__ = ["EXPORT_COLUMNS", "ExportTable", "buyer_shares", "known_exports", "snapshot_moments", "yearly_exports"]
 
 EXPORT_COLUMNS = {
     "mineral": "str",
@@ -107,6 +109,16 @@ LEFT JOIN imports i USING (mineral, supplier, year, snapshot_at)
 ORDER BY ALL
 """
 
+_SHARES = """
+WITH totals AS (
+    SELECT mineral, supplier, year, snapshot_at, sum(tonnes ORDER BY importer) AS total FROM flows GROUP BY ALL
+)
+SELECT f.mineral, f.supplier, f.importer, f.year, f.snapshot_at AS available_at, f.tonnes / t.total AS frac
+FROM flows f JOIN totals t USING (mineral, supplier, year, snapshot_at) JOIN wanted USING (importer)
+WHERE t.total > 0
+ORDER BY ALL
+"""
+
 
 def yearly_exports(trade: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     """Sum trade rows into yearly exports per pair, in snapshots of knowledge time.
@@ -121,16 +133,36 @@ def yearly_exports(trade: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     """
     if trade.empty:
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in EXPORT_COLUMNS.items()})
+    with _flows(trade, catalog) as db:
+        rows = db.execute(_PAIRS).df()
+    return rows.astype(EXPORT_COLUMNS)[list(EXPORT_COLUMNS)]
+
+
+def buyer_shares(trade: pd.DataFrame, catalog: Catalog, importers: Sequence[str]) -> pd.DataFrame:
+    """Give what share of each supplier's exports (tonnes) each of `importers` took, in the same snapshots.
+
+    Returns:
+        mineral, supplier, importer, year, available_at, frac in 0..1, sorted; no row where it took nothing.
+    """
+    if trade.empty:
+        return pd.DataFrame(columns=["mineral", "supplier", "importer", "year", "available_at", "frac"])
+    with _flows(trade, catalog) as db:
+        db.register("wanted", pd.DataFrame({"importer": list(importers)}))
+        rows = db.execute(_SHARES).df()
+    return rows.astype({"available_at": "datetime64[us, UTC]"})
+
+
+@contextmanager
+def _flows(trade: pd.DataFrame, catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
+    # Floating sums depend on the order of their terms, and a replay must give the same bytes: hence ORDER BY in each.
     used = catalog.used_hs_codes()
     years = {name: used[name].astype("float64") for name in ("valid_from_year", "valid_to_year")}
     code_table = used[["mineral", "hs_code"]].drop_duplicates().assign(**years)
-    # Floating sums depend on the order of their terms, and a replay must give the same bytes: hence ORDER BY in each.
     with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as db:
         db.register("trade", trade)
         db.register("code_table", code_table)
         db.execute(f"CREATE TABLE flows AS {_SNAPSHOTS}")
-        rows = db.execute(_PAIRS).df()
-    return rows.astype(EXPORT_COLUMNS)[list(EXPORT_COLUMNS)]
+        yield db
 
 
 def snapshot_moments(exports: pd.DataFrame) -> list[pd.Timestamp]:

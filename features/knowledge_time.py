@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "UTC",
     "Lag",
+    "MonthLag",
     "as_moment",
     "is_monday",
     "iso_week",
@@ -56,6 +57,42 @@ class Lag:
         """
         year = moment.year - self.years
         return year if self.available_at(year) <= moment else year - 1
+
+
+@dataclass(frozen=True, slots=True)
+class MonthLag:
+    """When a monthly figure becomes known: `days` after day `day` of the month `months` after its own.
+
+    The end of a month is the first instant of the next one, so "end of month + 60 days" is
+    `MonthLag(months=1, day=1, days=60)`.
+
+    Example:
+        >>> MonthLag(months=1, day=4).available_at(2023, 12).isoformat()
+        '2024-01-04T00:00:00+00:00'
+        >>> MonthLag.after_end(60).available_at(2023, 12).isoformat()
+        '2024-03-01T00:00:00+00:00'
+    """
+
+    months: int
+    day: int
+    days: int = 0
+
+    def __post_init__(self) -> None:
+        if self.months < 1 or self.days < 0:
+            raise ConfigError(
+                f"a monthly figure is known only after its month: {self.months} month(s) and {self.days} day(s) later"
+            )
+        dt.date(2001, 2, self.day)
+
+    @classmethod
+    def after_end(cls, days: int) -> MonthLag:
+        """Give the lag of figures that are out `days` after the end of their month."""
+        return cls(months=1, day=1, days=days)
+
+    def available_at(self, year: int, month: int) -> dt.datetime:
+        """Give the first moment on which a fact about that month could be known."""
+        years, month0 = divmod(12 * year + month - 1 + self.months, 12)
+        return dt.datetime(years, month0 + 1, self.day, tzinfo=UTC) + dt.timedelta(days=self.days)
 
 
 def as_moment(value: str | dt.date | dt.datetime) -> dt.datetime:

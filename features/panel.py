@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalog import Catalog
-from features.signals import governance, incidents, production, restrictions, trade
+from features.signals import governance, incidents, mirror_trade, prices, production, restrictions, trade
 from features.signals.declaration import Feature, Signal, Steps
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "all_steps",
     "build_panel",
     "datasets_needed",
+    "directions_of",
     "family_of",
     "feature_names",
     "features_of",
@@ -33,6 +34,8 @@ __all__ = [
 
 SIGNALS: tuple[Signal, ...] = (
     trade.SIGNAL,
+    mirror_trade.SIGNAL,
+    prices.SIGNAL,
     production.SIGNAL,
     governance.SIGNAL,
     restrictions.SIGNAL,
@@ -60,6 +63,12 @@ def features_of(signals: Iterable[Signal] = SIGNALS) -> list[Feature]:
 def feature_names(signals: Iterable[Signal] = SIGNALS) -> list[str]:
     """List the feature columns in panel order."""
     return [feature.name for feature in features_of(signals)]
+
+
+def directions_of(features: Iterable[str]) -> list[int]:
+    """Give the declared direction of each feature, 0 for one that no signal declares."""
+    known = {feature.name: feature.direction for feature in features_of()}
+    return [known.get(name, 0) for name in features]
 
 
 def family_of(feature: str) -> str:

@@ -20,16 +20,16 @@ from features.panel import feature_names
 from features.signals.trade import TRACKED_SHARE_FRAC
 from ml.engine import run_partitions
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge
-from ml.origins import Origin, training_dates
+from ml.origins import JULY, DayOfYear, Origin, training_dates
 from models.baselines import make_baselines
 from models.forecaster import Forecaster, labelled_rows
 from models.gradient_boosting import Parameters
-from models.targets import TARGETS, resolved_by
+from models.targets import HORIZONS, TARGETS, YEARS_AHEAD, resolved_by
 
 __all__ = ["PREDICTION_COLUMNS", "Plan", "forecast_origin", "run_backtest"]
 
-# Origins lie in July, when trade is known to two years back.
-JULY_LEADS = (2, 3)
+# From February on trade is known to two years back: the current year is two years ahead of it, the next three.
+FIRST_LEAD = 2
 PREDICTION_COLUMNS = [
     "model",
     "target",
@@ -60,6 +60,9 @@ class Plan:
     targets: tuple[str, ...]
     features: tuple[str, ...]
     parameters: Parameters
+    day: DayOfYear = JULY
+    with_baselines: bool = True
+    horizons: tuple[str, ...] = tuple(HORIZONS)
 
     def fingerprint(self, data_digest: str) -> str:
         """Name what one origin's forecasts depend on, so that kept ones are reused only if nothing changed."""
@@ -68,7 +71,10 @@ class Plan:
             "features": self.features,
             "parameters": asdict(self.parameters),
             "data": data_digest,
-            "version": 2,
+            "day": self.day,
+            "baselines": self.with_baselines,
+            "horizons": self.horizons,
+            "version": 3,
         }
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -96,18 +102,20 @@ def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, p
         features=plan.features,
         parameters=plan.parameters,
         targets=plan.targets,
-        leads=JULY_LEADS,
+        leads=[FIRST_LEAD + YEARS_AHEAD[horizon] for horizon in plan.horizons],
     )
     champion = forecaster.predict(now)
     tables = []
     for target, horizon in forecaster.forecasts:
+        if horizon not in plan.horizons:
+            continue
         rows = labelled_rows(now, labels, target, horizon)
         learn = labelled_rows(past, labels, target, horizon)
         learn = learn[resolved_by(learn, cutoff)]
         part = champion[champion["target"].eq(target) & champion["horizon"].eq(horizon)]
         own = part.reset_index(drop=True)[["probability", "p_low", "p_high"]]
         tables.append(rows.join(own).assign(model=forecaster.name, target=target, horizon=horizon))
-        for model in make_baselines(plan.features):
+        for model in make_baselines(plan.features) if plan.with_baselines else ():
             probability = model.fit(learn).predict(rows)
             table = rows.assign(model=model.name, target=target, horizon=horizon, probability=probability)
             tables.append(table.assign(p_low=float("nan"), p_high=float("nan")))
@@ -145,7 +153,7 @@ def run_backtest(
         else:
             todo.append(origin)
     if todo:
-        dates = sorted({*training_dates(max(todo).as_of), *(origin.as_of for origin in todo)})
+        dates = sorted({*training_dates(max(todo).as_of, day=plan.day), *(origin.as_of for origin in todo)})
         knowledge.panel(dates, min_share=TRAINING_SHARE_FRAC).to_parquet(kept / "panel.parquet")
         knowledge.labels.to_parquet(kept / "labels.parquet")
         for origin, table in run_partitions(partial(_work, folder=kept, plan=plan), todo, workers=workers):
@@ -158,7 +166,16 @@ def run_backtest(
     return pd.concat(tables, ignore_index=True).sort_values(order, ignore_index=True)
 
 
-def default_plan(knowledge: Knowledge, origins: Sequence[Origin], targets: Sequence[str] | None = None) -> Plan:
+def default_plan(
+    knowledge: Knowledge,
+    origins: Sequence[Origin],
+    targets: Sequence[str] | None = None,
+    *,
+    day: DayOfYear = JULY,
+    with_baselines: bool = True,
+    horizons: Sequence[str] = tuple(HORIZONS),
+) -> Plan:
     """Give the plan with every target and the features of the knowledge's signals."""
     chosen = tuple(name for name in TARGETS if targets is None or name in targets)
-    return Plan(tuple(origins), chosen, tuple(feature_names(knowledge.signals)), Parameters())
+    features = tuple(feature_names(knowledge.signals))
+    return Plan(tuple(origins), chosen, features, Parameters(), day, with_baselines, tuple(horizons))

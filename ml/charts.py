@@ -1,7 +1,7 @@
 """The charts of a backtest, as Altair charts and as self-contained SVG text.
 
 Each function takes plain arrays or a part of the score table (`ml.score_table`) and gives one
-chart in the look of `_styled`: fixed size, colours that stay apart for colour-blind readers and
+chart in the look of `styled`: fixed size, colours that stay apart for colour-blind readers and
 dashes that stay apart in black and white. `to_svg` needs no browser, script or network; the same
 chart gives the same bytes. Words for the ids of targets, horizons, slices and models live here.
 """
@@ -19,6 +19,7 @@ __all__ = [
     "reliability_chart",
     "roc_chart",
     "slice_chart",
+    "styled",
     "to_svg",
     "year_chart",
 ]
@@ -109,7 +110,7 @@ def reliability_chart(label: Floats, probability: Mapping[str, Floats], *, title
         y=alt.Y("low:Q", title="How often it happened"), y2="high:Q"
     )
     dots = base.mark_line(point={"size": 45, "filled": True}, strokeWidth=1.4).encode(y=y)
-    return _styled([diagonal, bars, dots], title, "On the dashed line, given and observed agree")
+    return styled([diagonal, bars, dots], title, "On the dashed line, given and observed agree")
 
 
 def roc_chart(label: Floats, probability: Mapping[str, Floats], *, title: str) -> alt.LayerChart:
@@ -125,7 +126,7 @@ def roc_chart(label: Floats, probability: Mapping[str, Floats], *, title: str) -
     y = alt.Y("y:Q", title="Share of drops caught", **_percent(0, 1))
     curves = _curves(parts, legend, "Area under the curve").encode(x=x, y=y)
     coin = _line(pd.DataFrame({"x": [0, 1], "y": [0, 1]}), x, y)
-    return _styled([coin, curves], title, "Higher is better; the dashed line is a coin flip")
+    return styled([coin, curves], title, "Higher is better; the dashed line is a coin flip")
 
 
 def precision_recall_chart(label: Floats, probability: Mapping[str, Floats], *, title: str) -> alt.LayerChart:
@@ -144,7 +145,7 @@ def precision_recall_chart(label: Floats, probability: Mapping[str, Floats], *, 
     rate = float(np.mean(label))
     base = _line(pd.DataFrame({"x": [0.0, 1.0], "y": [rate, rate]}), x, y)
     note = f"Higher is better; the dashed line is the base rate, {100 * rate:.0f} %"
-    return _styled([base, curves], title, note)
+    return styled([base, curves], title, note)
 
 
 def year_chart(by_year: Rows, *, title: str) -> alt.LayerChart:
@@ -157,7 +158,7 @@ def year_chart(by_year: Rows, *, title: str) -> alt.LayerChart:
     full = base.transform_filter("!datum.insufficient").mark_point(size=45, filled=True, opacity=1).encode(y=y)
     few = base.transform_filter("datum.insufficient").mark_point(size=45, fill="white", opacity=1).encode(y=y)
     note = "New drops only; dashed line: a coin flip; hollow: too few drops to judge"
-    return _styled([_coin_flip("y"), joined, full, few], title, note)
+    return styled([_coin_flip("y"), joined, full, few], title, note)
 
 
 def mineral_chart(by_mineral: Rows, *, title: str) -> alt.LayerChart:
@@ -176,7 +177,7 @@ def mineral_chart(by_mineral: Rows, *, title: str) -> alt.LayerChart:
         .encode(x=x, y=y, **_by_model(_ids(table), dash=False))
     )
     note = "New drops only; in brackets: drops of all cases; dashed line: a coin flip"
-    return _styled([_coin_flip("x"), dots], title, note, height=max(2, len(ours)) * ROW_HEIGHT, width=300)
+    return styled([_coin_flip("x"), dots], title, note, height=max(2, len(ours)) * ROW_HEIGHT, width=300)
 
 
 def slice_chart(slices: Mapping[str, Mapping[str, Any]], *, title: str) -> alt.LayerChart:
@@ -201,10 +202,10 @@ def slice_chart(slices: Mapping[str, Mapping[str, Any]], *, title: str) -> alt.L
     reach = base.mark_rule(color=INK, strokeWidth=1.2).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     tick = base.mark_tick(color=COLOURS["pair_history"], thickness=3, size=18).encode(x="history:Q")
     note = "Bar: oresight, from a coin flip; line: 95 % interval; orange: pair history"
-    return _styled([bars, reach, tick], title, note, height=max(2, len(rows)) * 28, width=235)
+    return styled([bars, reach, tick], title, note, height=max(2, len(rows)) * 28, width=235)
 
 
-def _styled(
+def styled(
     layers: list[alt.Chart], title: str, note: str, *, width: int = WIDTH, height: int = HEIGHT
 ) -> alt.LayerChart:
     """Give the chart the one look of all oresight charts."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from features.errors import OresightError
+from ml import cli_sources, cli_studies
+from ml.cli_options import AsOf, Home, Json, Out, print_json, say
+from ml.price_spike_command import price_spikes
+from ml.production_command import production_drops
 
 __all__ = ["app", "main"]
 
@@ -21,10 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Home = Annotated[Path | None, typer.Option("--home", help="State folder (default: ORESIGHT_HOME, or .oresight here).")]
-AsOf = Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="Date whose knowledge is used.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
-Out = Annotated[Path, typer.Option("--out", help="File or folder to write.")]
+app.add_typer(cli_sources.app)
+app.add_typer(cli_studies.app)
+
 Signals = Annotated[
     str | None, typer.Option("--signals", help="Feature families, separated by commas (default: the champion's).")
 ]
@@ -35,15 +36,6 @@ def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Take the options of every command; `main` reads --debug itself."""
-
-
-def _say(line: str) -> None:
-    # Progress goes to standard error, so that --json and tables stay clean.
-    typer.echo(line, err=True)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 @app.command()
@@ -57,9 +49,9 @@ def weekly(
     """Forecast one week (a Monday, this week's by default) and publish it as one run."""
     from ml import commands
 
-    result = commands.weekly(as_of, home=home, say=_say)
+    result = commands.weekly(as_of, home=home, say=say)
     if as_json:
-        _print_json(result.summary)
+        print_json(result.summary)
     else:
         commands.print_weekly(result, top=top)
     if strict and result.is_degraded:
@@ -94,7 +86,7 @@ def backtest(
         home=home,
     )
     if as_json:
-        _print_json(result.scores)
+        print_json(result.scores)
     else:
         typer.echo(result.table)
         typer.echo(f"\nReport: {out / 'report.html'}")
@@ -114,9 +106,13 @@ def ablation(
 
     result = ablate(out, first=first, last=last, draws=draws, home=home)
     if as_json:
-        _print_json(result.rows)
+        print_json(result.rows)
     else:
         typer.echo(result.table)
+
+
+app.command("price-spikes")(price_spikes)
+app.command("production-drops")(production_drops)
 
 
 @app.command()
@@ -131,9 +127,9 @@ def train(
     """Train and register a model on what was known at a date (the start of this quarter by default)."""
     from ml import commands
 
-    about = commands.train(as_of, promote=promote, reason=reason, signals=signals, home=home, say=_say)
+    about = commands.train(as_of, promote=promote, reason=reason, signals=signals, home=home, say=say)
     if as_json:
-        _print_json(about)
+        print_json(about)
     else:
         typer.echo(f"Model {about['version']}, trained on what was known on {about['trained_as_of']}")
         typer.echo(f"registered as {about['registered_as']}" + (", now champion" if promote else ""))
@@ -155,7 +151,7 @@ def explain(
 
     result = commands.explain(mineral, supplier, target=target, horizon=horizon, as_of=as_of, home=home)
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         commands.print_explanation(result, top=top)
 
@@ -167,7 +163,7 @@ def panel(out: Out, as_of: AsOf = None, home: Home = None, as_json: Json = False
 
     about = commands.write_panel(out, as_of=as_of, home=home)
     if as_json:
-        _print_json(about)
+        print_json(about)
     else:
         typer.echo(f"{about['rows']} pairs x {about['features']} features as of {about['as_of']}: {out}")
 
@@ -185,41 +181,9 @@ def dataset(
 
     about = commands.write_dataset(name, out, as_of=as_of, home=home)
     if as_json:
-        _print_json(about)
+        print_json(about)
     else:
         typer.echo(f"{about['rows']} rows of {name} as known on {about['as_of']}: {out}")
-
-
-@app.command()
-def sources(home: Home = None, as_json: Json = False) -> None:
-    """List every source: what it fills, its licence, its lag, and how fresh its data are."""
-    from ml import commands
-
-    rows = commands.list_sources(home=home)
-    if as_json:
-        _print_json(rows)
-    else:
-        commands.print_sources(rows)
-
-
-@app.command()
-def ingest(
-    source: Annotated[str, typer.Argument(help="Which source the files come from; see `oresight sources`.")],
-    files: Annotated[list[Path], typer.Argument(help="Payloads that were downloaded elsewhere.")],
-    released: Annotated[
-        str | None, typer.Option("--released", metavar="YYYY-MM-DD", help="When the publisher put the files out.")
-    ] = None,
-    home: Home = None,
-    as_json: Json = False,
-) -> None:
-    """Take payload files into the store, or refuse them whole and say why."""
-    from ml import commands
-
-    receipts = commands.ingest(source, files, released=released, home=home)
-    if as_json:
-        _print_json(receipts)
-    else:
-        commands.print_receipts(receipts)
 
 
 @app.command()
@@ -229,7 +193,7 @@ def verify(as_of: AsOf = None, home: Home = None, as_json: Json = False) -> None
 
     about = commands.verify(as_of=as_of, home=home)
     if as_json:
-        _print_json(about)
+        print_json(about)
     else:
         typer.echo(
             f"Run {about['run_id']}: {about['files']} files as published, {about['rows']} rows meet the contract"
@@ -241,9 +205,9 @@ def demo(as_json: Json = False) -> None:
     """Replay one June in a temporary folder, then compare with what happened; changes nothing of yours."""
     from ml import demo as demonstration
 
-    result = demonstration.demo(say=_say)
+    result = demonstration.demo(say=say)
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         demonstration.print_demo(result)
 

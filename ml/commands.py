@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from features import collection, datasets
+from features import datasets
 from features.catalog import load_catalog
 from features.errors import ConfigError, ContractError, OresightError, UnknownCode
 from features.knowledge_time import UTC, as_moment, quarter_monday
@@ -52,10 +52,11 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=150)
 
 
-def signal_names(text: str | None) -> tuple[str, ...]:
-    """Read feature families separated by commas; the champion's when None."""
-    names = registry.CHAMPION_SIGNALS if text is None else tuple(name.strip() for name in text.split(","))
-    return tuple(signal.name for signal in signals_named(names))
+def signal_names(text: str | None) -> tuple[str, ...] | None:
+    """Read feature families separated by commas; None stands for the champion's."""
+    if text is None:
+        return None
+    return tuple(signal.name for signal in signals_named([name.strip() for name in text.split(",")]))
 
 
 @dataclass(frozen=True)
@@ -246,48 +247,6 @@ def _write_parquet(rows: pd.DataFrame, out: Path) -> None:
     aside = out.with_suffix(".parquet.part")
     rows.to_parquet(aside, index=False)
     aside.replace(out)
-
-
-def list_sources(*, home: Path | None) -> list[dict[str, Any]]:
-    """Describe every source and how fresh what it filled is."""
-    settings, now = load_settings(home), _now()
-    store = open_store(settings, now=now)
-    rows = []
-    for name in collection.SOURCES:
-        spec = collection.source(name).SPEC
-        newest = [moment for filled in spec.fills if (moment := store.newest(filled, as_of=now)) is not None]
-        row = {key: value for key, value in asdict(spec).items() if key != "lag"}
-        rows.append({**row, "newest_known_on": max(newest).date().isoformat() if newest else None})
-    return rows
-
-
-def print_sources(rows: list[dict[str, Any]]) -> None:
-    """Print the sources as a table."""
-    table = Table(box=box.SIMPLE)
-    for name in ("source", "publisher", "fills", "newest fact known on", "lag", "licence"):
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        newest = row["newest_known_on"] or "nothing yet"
-        table.add_row(row["name"], row["publisher"], ", ".join(row["fills"]), newest, row["lag_rule"], row["licence"])
-    _console().print(table)
-
-
-def ingest(source: str, files: Sequence[Path], *, released: str | None, home: Path | None) -> list[dict[str, Any]]:
-    """Take payload files into the store."""
-    settings, now = load_settings(home), _now()
-    collection.source(source)
-    store = open_store(settings, now=now)
-    moment = None if released is None else as_moment(released)
-    return [asdict(collection.ingest(store, source, path, now=now, released=moment)) for path in files]
-
-
-def print_receipts(receipts: list[dict[str, Any]]) -> None:
-    """Print what each file gave."""
-    for receipt in receipts:
-        added = ", ".join(f"{count:,} rows of {name}" for name, count in receipt["added"].items())
-        left_out = "".join(f"; {count:,} {name}" for name, count in receipt["counts"].items() if count)
-        print_line = f"{receipt['file']}: added {added}; {receipt['rejected']} rejected{left_out}"
-        Console().print(print_line, soft_wrap=True, highlight=False)
 
 
 def verify(*, as_of: str | None, home: Path | None) -> dict[str, Any]:

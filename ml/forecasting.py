@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from features import datasets
+from features.knowledge_time import Lag
 from features.panel import all_steps, build_panel, feature_names
 from features.sources import baci
 from ml.contract import tier_of
@@ -52,15 +53,14 @@ def forecast_week(
         reason=pd.Series(None, index=rows.index, dtype="str"),
     )
     rows = rows.merge(usable[["mineral", "supplier", "is_major"]], on=["mineral", "supplier"], validate="many_to_one")
-    is_raised = rows["p_low"] > ALERT_TIMES_NORMAL * rows["base_rate"]
-    rows = rows.assign(alert=rows["is_major"] & rows["tier"].isin(["elevated", "severe"]) & is_raised)
-    rows = rows.drop(columns="is_major")
+    rows = rows.assign(alert=alert_of(rows)).drop(columns="is_major")
     explanations = _explanations(served, usable)
     rows = rows.merge(_drivers(explanations, usable), on=["target", "horizon", "mineral", "supplier"], how="left")
     rows = pd.concat([rows, _abstained(panel, reasons, served)], ignore_index=True)
     facts = panel[["mineral", "supplier", "stage", "trade_known_at", "trade_last_year"]]
     rows = rows.merge(facts, on=["mineral", "supplier"], validate="many_to_one")
-    expected = baci.SPEC.lag.newest_year(as_of - GRACE) if baci.SPEC.lag else 0
+    lag = baci.SPEC.lag
+    expected = lag.newest_year(as_of - GRACE) if isinstance(lag, Lag) else 0
     rows = rows.assign(
         stale=rows["trade_last_year"] < expected, model_name=forecaster.name, model_version=served.version
     )
@@ -68,6 +68,16 @@ def forecast_week(
     rank = rows["probability"].fillna(-1.0).rank(ascending=False, method="first")
     order = rows.assign(rank=rank).sort_values(["target", "horizon", "rank"], ascending=[False, True, True])
     return order.drop(columns="rank").reset_index(drop=True), explanations
+
+
+def alert_of(rows: pd.DataFrame) -> pd.Series:
+    """Tell which rows are alerts: a major pair, elevated or severe, whose interval lies above what is normal for it.
+
+    Args:
+        rows: is_major, tier, p_low, base_rate.
+    """
+    is_raised = rows["p_low"] > ALERT_TIMES_NORMAL * rows["base_rate"]
+    return rows["is_major"] & rows["tier"].isin(["elevated", "severe"]) & is_raised
 
 
 def abstention_reasons(panel: pd.DataFrame, served: Served) -> pd.Series:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from features import collection, panel
+from features import collection, datasets, panel
 from features.catalog import Catalog, load_catalog
 from features.errors import ConfigError
 from features.exports import yearly_exports
+from features.rebuilding import recover
 from features.signals import trade
 from features.signals.declaration import Signal, Steps
 from features.signals.trade import TRACKED_SHARE_FRAC
@@ -31,6 +32,7 @@ TRAINING_SHARE_FRAC = 0.001
 def open_store(settings: Settings, *, now: dt.datetime, say: Callable[[str], None] | None = None) -> Store:
     """Open the store; a new one is filled from the embedded bundle first, and what was rejected is said."""
     store = Store(settings.datasets, settings.memory_limit, settings.workers)
+    recover(store.folder)
     if store.is_empty():
         receipts = _fill(store, now=now)
         if say is not None:
@@ -71,11 +73,16 @@ def signals_named(names: Sequence[str] | None) -> tuple[Signal, ...]:
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Everything known at `as_of`, computed when first asked for."""
+    """Everything known at `as_of`, computed when first asked for.
+
+    `trade_years_early` asks what fresher figures would buy: yearly trade, and with it every label, becomes known
+    that many years before it really did. For studies only.
+    """
 
     store: Store
     as_of: dt.datetime
     signals: tuple[Signal, ...] = panel.SIGNALS
+    trade_years_early: int = 0
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -85,7 +92,15 @@ class Knowledge:
     @cached_property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Every known version of the datasets the signals need."""
-        return self.store.histories(panel.datasets_needed(self.signals), as_of=self.as_of)
+        tables = self.store.histories(panel.datasets_needed(self.signals), as_of=self.as_of)
+        if not self.trade_years_early:
+            return tables
+        later = self.as_of + dt.timedelta(days=366 * self.trade_years_early)
+        shift = pd.DateOffset(years=self.trade_years_early)
+        real = self.store.history("trade", as_of=later)
+        moments = {moment: moment - shift for moment in real["available_at"].unique()}
+        early = real.assign(available_at=real["available_at"].map(moments).astype(datasets.MOMENT))
+        return {**tables, "trade": early[early["available_at"] <= self.as_of]}
 
     @cached_property
     def steps(self) -> dict[str, list[Steps]]:

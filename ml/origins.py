@@ -4,14 +4,37 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment, iso_week, monday_after, monday_on_or_before
 
-__all__ = ["EARLIEST_WEEK", "FIRST_TRAINING_YEAR", "Origin", "training_dates", "weekly_date", "yearly_origins"]
+__all__ = ["EARLIEST_WEEK", "JULY", "DayOfYear", "Origin", "training_dates", "weekly_date", "yearly_origins"]
 
 EARLIEST_WEEK = dt.datetime(2005, 1, 3, tzinfo=UTC)
 FIRST_TRAINING_YEAR = 1998
+
+
+class DayOfYear(NamedTuple):
+    """A month and a day; forecasts are made on the Monday after it."""
+
+    month: int
+    day: int
+
+    def monday(self, year: int) -> dt.datetime:
+        """Give the Monday after this day of `year`.
+
+        Example:
+            >>> DayOfYear(7, 15).monday(2024).date().isoformat()
+            '2024-07-22'
+        """
+        return monday_after(dt.datetime(year, self.month, self.day, tzinfo=UTC))
+
+    def __str__(self) -> str:
+        return dt.date(2000, self.month, self.day).strftime("%-d %B")
+
+
+JULY = DayOfYear(7, 15)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,7 +49,7 @@ class Origin:
         return iso_week(self.as_of)
 
 
-def yearly_origins(first: int, last: int, *, month: int = 7, day: int = 15) -> list[Origin]:
+def yearly_origins(first: int, last: int, *, day: DayOfYear = JULY) -> list[Origin]:
     """Give one origin a year: the Monday after the given day.
 
     Example:
@@ -35,15 +58,16 @@ def yearly_origins(first: int, last: int, *, month: int = 7, day: int = 15) -> l
     """
     if last < first:
         raise ConfigError(f"the last origin year {last} is before the first, {first}")
-    return [Origin(monday_after(dt.datetime(year, month, day, tzinfo=UTC))) for year in range(first, last + 1)]
+    return [Origin(day.monday(year)) for year in range(first, last + 1)]
 
 
-def training_dates(until: dt.datetime) -> list[dt.datetime]:
-    """Give the dates whose rows a model learns from: the Mondays after 15 July since 1998, before `until`.
+def training_dates(until: dt.datetime, *, day: DayOfYear = JULY) -> list[dt.datetime]:
+    """Give the dates whose rows a model learns from: the Mondays after `day` of each year since 1998, before `until`.
 
-    One date a year: trade changes once a year, and more dates would only repeat the same outcomes.
+    One date a year: yearly trade changes once a year, and more dates would only repeat the same outcomes. What is
+    forecast at another time of year is learned from that time of year.
     """
-    dates = [monday_after(dt.datetime(year, 7, 15, tzinfo=UTC)) for year in range(FIRST_TRAINING_YEAR, until.year + 1)]
+    dates = [day.monday(year) for year in range(FIRST_TRAINING_YEAR, until.year + 1)]
     return [date for date in dates if date < until]
 
 

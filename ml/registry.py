@@ -30,12 +30,13 @@ from ml.settings import Settings
 from models.forecaster import Forecaster, version_of
 from models.gradient_boosting import Parameters
 
-__all__ = ["CHAMPION_SIGNALS", "MODEL_NAME", "Served", "model_for_week", "train"]
+__all__ = ["CHAMPION_SIGNALS", "MODEL_NAME", "Served", "champion_signals", "model_for_week", "train"]
 
 MODEL_NAME = "oresight"
 ALIAS = "champion"
-# Families that earned their place in the ablation (docs/model-card.md); the others are shown without weight.
-CHAMPION_SIGNALS = ("trade",)
+# Families that earned their place in the ablation (docs/model-card.md); the others are shown without weight. Those
+# whose data are not embedded count once their facts have been collected or ingested.
+CHAMPION_SIGNALS = ("trade", "mirror_trade")
 REQUIREMENTS = ("lightgbm", "pandas", "numpy", "scikit-learn", "venn-abers", "pyarrow", "duckdb")
 
 Say = Callable[[str], None]
@@ -50,6 +51,16 @@ class Served:
     trained_as_of: dt.datetime
     signals: tuple[str, ...]
     registered_as: str
+
+
+def champion_signals(store: Store, as_of: dt.datetime) -> tuple[str, ...]:
+    """Give the families of `CHAMPION_SIGNALS` for which anything was known at `as_of`."""
+    needs = {signal.name: signal.needs for signal in signals_named(CHAMPION_SIGNALS)}
+    return tuple(
+        name
+        for name in CHAMPION_SIGNALS
+        if name == "trade" or all(store.newest(dataset, as_of=as_of) is not None for dataset in needs[name])
+    )
 
 
 def _fingerprint(signals: Sequence[str], parameters: Parameters) -> str:
@@ -68,13 +79,17 @@ def model_for_week(settings: Settings, store: Store, as_of: dt.datetime, *, now:
         client = mlflow.MlflowClient()
         champion = _by_alias(client)
         if champion is not None and as_moment(champion.tags["trained_as_of"][:10]) <= as_of:
+            lacks = set(champion_signals(store, as_of)) - set(champion.tags["signals"].split(","))
+            if lacks:
+                names = ", ".join(sorted(lacks))
+                say(f"The champion was trained without {names}; `oresight train --promote` takes it in")
             return _load(mlflow, champion)
         cutoff = quarter_monday(as_of)
         digest = store.digest(as_of=cutoff)
         wanted = {
             "trained_as_of": cutoff.date().isoformat(),
             "data_digest": digest,
-            "fingerprint": _fingerprint(CHAMPION_SIGNALS, Parameters()),
+            "fingerprint": _fingerprint(champion_signals(store, cutoff), Parameters()),
         }
         for found in _versions(client):
             if all(found.tags.get(key) == value for key, value in wanted.items()):
@@ -94,10 +109,11 @@ def train(
     promote: bool,
     now: dt.datetime,
     say: Say,
-    signals: Sequence[str] = CHAMPION_SIGNALS,
+    signals: Sequence[str] | None = None,
     reason: str = "no champion yet",
 ) -> Served:
     """Train on what was known at `trained_as_of`, register the model, and make it champion if `promote`."""
+    signals = champion_signals(store, trained_as_of) if signals is None else signals
     knowledge = Knowledge(store, trained_as_of, signals_named(signals))
     dates = training_dates(trained_as_of)
     if trained_as_of < EARLIEST_WEEK:

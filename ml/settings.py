@@ -11,6 +11,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -32,6 +33,18 @@ class Settings(BaseSettings):
     tier_guarded: float = Field(0.15, gt=0, lt=1, description="Probability from which a pair is guarded.")
     tier_elevated: float = Field(0.30, gt=0, lt=1, description="Probability from which a pair is elevated.")
     tier_severe: float = Field(0.50, gt=0, lt=1, description="Probability from which a pair is severe.")
+    endpoints: dict[str, str] = Field(
+        {}, description="Address to download a source from, instead of its own, by source."
+    )
+    private_hosts: tuple[str, ...] = Field(
+        (), description="Hosts, such as a mirror of your own, that may be private machines and speak plain HTTP."
+    )
+    fetch_seconds: float = Field(
+        300, gt=0, le=86_400, description="Longest time one download may take, all attempts together."
+    )
+    fetch_attempts: int = Field(4, ge=1, le=10, description="How often a download is attempted before it fails.")
+    fetchers: int = Field(4, ge=1, le=32, description="Sources that are downloaded side by side.")
+    contact: str = Field("", description="Mail address or page that publishers see in our requests; empty says none.")
 
     @classmethod
     def settings_customise_sources(
@@ -75,6 +88,9 @@ def load_settings(home: Path | None = None) -> Settings:
         raise ConfigError(
             f"setting {name}: {first['msg']}, found {first['input']!r}. See ORESIGHT_{name.upper()} and oresight.toml."
         ) from None
+    except SettingsError as problem:
+        remedy = "Lists and tables are given as JSON, such as ORESIGHT_PRIVATE_HOSTS='[\"localhost\"]'."
+        raise ConfigError(f"{problem}. {remedy}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise ConfigError(f"oresight.toml in {Path.cwd()} is not TOML: {problem}. Correct it there.") from None
     if not settings.tier_guarded < settings.tier_elevated < settings.tier_severe:

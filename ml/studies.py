@@ -20,13 +20,13 @@ from ml.backtest import Plan, default_plan, run_backtest
 from ml.backtest_report import render_backtest_report
 from ml.charts import precision_recall_chart, reliability_chart, roc_chart, to_svg
 from ml.knowledge import Knowledge, open_store, signals_named
-from ml.origins import Origin, yearly_origins
+from ml.origins import JULY, DayOfYear, Origin, yearly_origins
 from ml.score_table import aligned, markdown_table, score_predictions
 from ml.scores import brier, roc_auc
 from ml.settings import Settings, load_settings
 from models.targets import TARGETS
 
-__all__ = ["BacktestResult", "backtest"]
+__all__ = ["BacktestResult", "backtest", "checked_origins", "predict"]
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,13 @@ def backtest(
     log: bool = True,
     home: Path | None = None,
     title: str = "backtest",
+    day: DayOfYear = JULY,
 ) -> BacktestResult:
     """Run a rolling-origin backtest, score it, and write predictions, scores and report below `out`.
 
     Args:
         as_of: what is known for scoring; today by default. Each origin still learns only from its own past.
+        day: origins and training rows are the Mondays after this day.
     """
     settings, now = load_settings(home), dt.datetime.now(UTC)
     unknown = [name for name in targets or () if name not in TARGETS]
@@ -62,18 +64,15 @@ def backtest(
         raise ConfigError(f"unknown target(s) {', '.join(unknown)}; there are {', '.join(TARGETS)}")
     moment = now if as_of is None else as_moment(as_of)
     store = open_store(settings, now=now)
-    names = tuple(signals) if signals is not None else registry.CHAMPION_SIGNALS
+    names = tuple(signals) if signals is not None else registry.champion_signals(store, moment)
     knowledge = Knowledge(store, moment, signals_named(names))
-    plan = default_plan(knowledge, _checked_origins(first, last, moment), targets)
-    digest = store.digest(as_of=moment)
-    out.mkdir(parents=True, exist_ok=True)
-    predictions = _run_with_progress(knowledge, plan, digest, out, settings, title)
-    _write(predictions, out / "predictions.parquet")
+    plan = default_plan(knowledge, checked_origins(first, last, moment, day=day), targets, day=day)
+    predictions = predict(knowledge, plan, out, workers=settings.workers, title=title)
     scores = score_predictions(predictions, n_draws=draws, seed=0)
     (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     meta = {
-        "origins": f"{first} to {last}, the Monday after 15 July",
-        "data_digest": digest,
+        "origins": f"{first} to {last}, the Monday after {day}",
+        "data_digest": store.digest(as_of=moment),
         "signals": ", ".join(signal.name for signal in knowledge.signals),
         "command": f"oresight backtest --first {first} --last {last} --draws {draws} --signals {','.join(names)}"
         + "".join(f" --target {name}" for name in targets or ())
@@ -86,19 +85,21 @@ def backtest(
     return BacktestResult(predictions, scores, markdown_table(scores))
 
 
-def _checked_origins(first: int, last: int, moment: dt.datetime) -> list[Origin]:
-    origins = yearly_origins(first, last)
+def checked_origins(first: int, last: int, moment: dt.datetime, *, day: DayOfYear = JULY) -> list[Origin]:
+    """Give the yearly origins, or raise `ConfigError` where one is too early to learn for or lies after `moment`."""
+    origins = yearly_origins(first, last, day=day)
     if first < 2004:
         raise ConfigError(f"origin {first} is too early: five resolved target years are needed, so 2004 is the first")
     if origins[-1].as_of > moment:
-        begun = moment.year if yearly_origins(moment.year, moment.year)[0].as_of <= moment else moment.year - 1
+        begun = moment.year if day.monday(moment.year) <= moment else moment.year - 1
         raise ConfigError(f"origin {last} is after {moment.date()}; the last one that has begun is {begun}")
     return origins
 
 
-def _run_with_progress(
-    knowledge: Knowledge, plan: Plan, digest: str, out: Path, settings: Settings, title: str
-) -> pd.DataFrame:
+def predict(knowledge: Knowledge, plan: Plan, out: Path, *, workers: int, title: str) -> pd.DataFrame:
+    """Run the origins of `plan`, show how far it is, and keep all forecasts in `out/predictions.parquet`."""
+    digest = f"{knowledge.store.digest(as_of=knowledge.as_of)}+{knowledge.trade_years_early}"
+    out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -110,15 +111,13 @@ def _run_with_progress(
                 kept = " (kept from before)" if was_kept else ""
                 console.print(f"{title}: origin {origin.as_of.date()}, {len(table):,} forecasts{kept}", soft_wrap=True)
 
-        return run_backtest(
-            knowledge, plan, data_digest=digest, folder=out, workers=settings.workers, on_origin=on_origin
+        predictions = run_backtest(
+            knowledge, plan, data_digest=digest, folder=out, workers=workers, on_origin=on_origin
         )
-
-
-def _write(predictions: pd.DataFrame, path: Path) -> None:
-    aside = path.with_suffix(".part")
+    aside = (out / "predictions.parquet").with_suffix(".part")
     predictions.to_parquet(aside, index=False, compression="zstd")
-    aside.replace(path)
+    aside.replace(out / "predictions.parquet")
+    return predictions
 
 
 def _flat_metrics(scores: dict[str, Any]) -> dict[str, float]:

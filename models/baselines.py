@@ -64,10 +64,16 @@ class PairHistory:
 
 
 class Persistence:
-    """The share of events by the last known level of exports against its three-year mean, in bins."""
+    """The share of events by the last known level against its three-year mean, in bins.
+
+    `column` holds the level's logarithm: exports, unless the event is about something else.
+    """
 
     name = "persistence"
     edges = np.log([0.3, 0.5, 0.7, 0.85, 1.0, 1.15, 1.4, 2.0])
+
+    def __init__(self, column: str = "trade_level_vs_3y") -> None:
+        self.column = column
 
     def fit(self, rows: pd.DataFrame) -> Persistence:
         """Learn one share per bin, shrunk to the overall one by 20 pseudo-observations."""
@@ -81,7 +87,7 @@ class Persistence:
         return np.array([self.rate.get(bin_, self.overall) for bin_ in self._bin(rows)], dtype="float64")
 
     def _bin(self, rows: pd.DataFrame) -> np.ndarray:
-        level = rows["trade_level_vs_3y"].to_numpy()
+        level = rows[self.column].to_numpy()
         return np.where(np.isnan(level), -1, np.digitize(level, self.edges))
 
 

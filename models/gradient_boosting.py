@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import ContractError
+from features.panel import directions_of
 
 __all__ = ["GradientBoosting", "Parameters"]
 
@@ -50,6 +51,11 @@ class Parameters:
         }
 
 
+def _constraints(directions: Sequence[int]) -> dict[str, object]:
+    # What can only lower the risk must never raise it, in the score or in its explanation.
+    return {"monotone_constraints": list(directions)} if any(directions) else {}
+
+
 @dataclass
 class GradientBoosting:
     """One LightGBM booster on named features."""
@@ -64,7 +70,8 @@ class GradientBoosting:
         """Learn from labelled rows."""
         matrix = self._matrix(rows)
         data = lgb.Dataset(matrix, rows["label"].to_numpy(), feature_name=list(self.features))
-        self.booster = lgb.train(self.parameters.for_lightgbm(), data, num_boost_round=self.parameters.rounds)
+        settings = self.parameters.for_lightgbm() | _constraints(directions_of(self.features))
+        self.booster = lgb.train(settings, data, num_boost_round=self.parameters.rounds)
         known = ~np.isnan(matrix).any(axis=0)
         self.never_missing = tuple(name for name, full in zip(self.features, known, strict=True) if full)
         return self

@@ -19,6 +19,7 @@ from features.errors import ContractError
 from features.signals.event_windows import WINDOWS_WEEKS
 from features.signals.governance import INDICATORS
 from features.signals.restrictions import KIND_GROUPS
+from models import mirror_phrases, price_phrases, production_phrases
 
 # Other values of the same panel row: a phrase may name the year (`trade_last_year`) or the kinds of measures.
 Facts = Mapping[str, float]
@@ -205,13 +206,17 @@ THEMES = {  # theme -> words for a missing value
     "other_suppliers": "no other suppliers to compare with",
     "other_minerals": "supplies no other mineral to compare with",
     "data": "no exports to judge the figures by",
-    "production": "no production figure",
+    **production_phrases.THEMES,
     "governance": "no governance score",
     **{theme: f"{what.format(s='s')} {_NOT_COVERED}" for theme, what in EVENTS.values()},
+    **price_phrases.THEMES,
+    **mirror_phrases.THEMES,
 }
 MISSING = {
     "trade_unit_value_growth": "nothing sold in {year_1} or {year}, so no change of price",
     "trade_buyers_lost": "nothing sold in {year_1}, so no buyers to lose",
+    **price_phrases.MISSING,
+    **mirror_phrases.MISSING,
 }
 ZERO = {
     "trade_data_age_years": "the newest trade figures are of this year",
@@ -226,9 +231,10 @@ ZERO = {
     "trade_imputed": "every quantity of {year} was reported, none estimated",
     "trade_mineral_falls": "none of the mineral's other suppliers in a drop in {year}",
     "trade_country_falls": "none of the supplier's other minerals in a drop in {year}",
-    "production_share": "no production of its own on record",
-    "production_is_producer": "no production of its own on record",
     "restrictions_pair_severity_in_force": "no export measure on the mineral in force",
+    **production_phrases.ZERO,
+    **price_phrases.ZERO,
+    **mirror_phrases.ZERO,
 }
 PHRASES = {  # feature -> theme and template
     "trade_level_vs_3y": "level: exports in {year} {stood} the mean of the three years before",
@@ -269,11 +275,9 @@ PHRASES = {  # feature -> theme and template
     "trade_country_drop_rate": "other_minerals: its other minerals were in a drop {percent} of the time",
     "trade_country_growth_1y": "other_minerals: value of all its exports {moved} between {year_1} and {year}",
     "trade_data_age_years": "data: the newest trade figures are {n} year{s} old",
-    "production_hhi": "production: world production as concentrated as with {equal} producer{holders}",
-    "production_share": "production: produces {percent} of the world's output",
-    "production_growth_1y": "production: production {moved} in the last known year",
-    "production_is_producer": "production: produces the mineral itself",
-    "production_mine_to_export": "production: share of world production is {against} that of exports",
+    **production_phrases.PHRASES,
+    **price_phrases.PHRASES,
+    **mirror_phrases.PHRASES,
 }
 for _key, _name in GOVERNANCE.items():
     PHRASES[f"governance_{_key}"] = f"governance: {_name} scores {{signed}} (world average 0)"

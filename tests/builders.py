@@ -54,6 +54,37 @@ def event(event_id: str, mineral: str, supplier: str, known: str | pd.Timestamp,
     return {"event_id": event_id, "mineral": mineral, "supplier": supplier} | usual | dates | other
 
 
+def price(series: str, month: str, value: float, known: str | None = None, **other) -> dict:
+    """One monthly price of the World Bank, known on the 4th of the next month."""
+    start = utc(f"{month}-01")
+    usual = {"source": "pink_sheet", "frequency": "month", "unit": "usd_per_tonne", "starts_on": start}
+    moment = start + pd.offsets.MonthBegin(1) + pd.Timedelta(days=3) if known is None else utc(known)
+    return usual | {"series": series, "price": float(value), "available_at": moment} | other
+
+
+def random_prices(seed: int, first: str = "1998-01", months: int = 66) -> pd.DataFrame:
+    """Five monthly series and a daily one, with gaps, revisions and withdrawals."""
+    rng = np.random.default_rng(seed)
+    series = {"Tin": "pink_sheet", "NICKEL": "pink_sheet", "PCOBA": "imf_pcps", "PTIN": "imf_pcps"}
+    series |= {"rare_earth_carbonate_reo_42_45_dom": "imf_pcps", "CRUDE_PETRO": "pink_sheet"}
+    records = []
+    for name, source in series.items():
+        value = 100.0
+        for start in pd.date_range(first, periods=months, freq="MS", tz="UTC"):
+            value *= float(np.exp(rng.normal(0, 0.08)))
+            known = start + pd.offsets.MonthBegin(1) + pd.Timedelta(days=3 if source == "pink_sheet" else 15)
+            for number in range(rng.choice([0, 1, 2, 3], p=[0.04, 0.86, 0.07, 0.03])):
+                record = price(name, f"{start:%Y-%m}", value * float(1 + number * rng.normal(0, 0.1)), source=source)
+                is_retracted = bool(number and rng.random() < 0.3)
+                records.append(record | {"available_at": known, "is_retracted": is_retracted})
+                known += pd.Timedelta(days=int(rng.integers(1, 700)))
+    for day in pd.date_range("2002-01-01", periods=150, freq="D", tz="UTC"):
+        record = price("nd_99_5_min_fob_china", "2002-01", 60 + float(rng.normal()), source="komis")
+        known = day + pd.Timedelta(days=int(rng.choice([1, 40], p=[0.95, 0.05])))
+        records.append(record | {"frequency": "day", "starts_on": day, "available_at": known})
+    return rows("prices", records)
+
+
 def random_trade(seed: int, years: range = range(1998, 2006)) -> pd.DataFrame:
     """Flows with revisions and withdrawals; one flow a year is never withdrawn."""
     rng = np.random.default_rng(seed)
@@ -91,3 +122,20 @@ def _versions(rng: np.random.Generator, year: int, supplier: str, importer: str,
         gap = pd.DateOffset(years=int(rng.integers(1, 3)), months=3 if year % 4 == 0 else 0)
         moment = pd.Timestamp(moment) + gap
     return records
+
+
+def mirrored(year: int, month: int, supplier: str, tonnes: float, *, first: int = 1, **other) -> dict:
+    """United States imports from `first` to `month`: cobalt oxide at 10 USD per kg, out two months later."""
+    last = utc(f"{year}-{month:02d}-01")
+    usual = {
+        "source": "usitc_dataweb",
+        "reported_by": "importer",
+        "importer": "USA",
+        "hs_code": "282200",
+        "basis": "gross",
+        "is_estimated": False,
+        "available_at": last + pd.DateOffset(months=2, days=7),
+    }
+    figures = {"value_usd": 10_000.0 * tonnes, "quantity_tonnes": float(tonnes)}
+    months = {"first_month": utc(f"{year}-{first:02d}-01"), "last_month": last}
+    return usual | figures | months | {"supplier": supplier} | other

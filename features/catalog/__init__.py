@@ -71,6 +71,7 @@ class Catalog:
     _iso3_of_baci: Mapping[int, str | None]
     _minerals_of_hs: Mapping[str, tuple[str, ...]]
     _mineral_of_word: Mapping[str, str]
+    _iso3_of_name: Mapping[str, str]
     _lists_of: Mapping[str, tuple[ListEntry, ...]]
     _eu_terms: Mapping[str, tuple[tuple[date, date], ...]]
 
@@ -146,6 +147,13 @@ class Catalog:
             raise _unknown("country", iso3, "countries.csv")
         return self.countries[iso3]
 
+    def iso3_of_name(self, name: str) -> str:
+        """Return the country that a name or abbreviation in any language of the catalogue means, or raise."""
+        form = lookup_word(name)
+        if form not in self._iso3_of_name:
+            raise _unknown("country name", name, "country_aliases.csv")
+        return self._iso3_of_name[form]
+
     def iso3_of_baci(self, code: int) -> str | None:
         """Return the country of a numeric BACI code, None for a deliberately ignored code, or raise."""
         if code not in self._iso3_of_baci:
@@ -208,6 +216,17 @@ def _words(tables: Mapping[str, list[Row]]) -> dict[str, str]:
     return words
 
 
+def _country_names(tables: Mapping[str, list[Row]]) -> dict[str, str]:
+    names = {
+        lookup_word(row["alias"]): row["iso3"]
+        for row in tables["country_aliases.csv"]
+        if row["kind"] in ("name", "abbreviation")
+    }
+    for row in tables["countries.csv"]:
+        names |= {lookup_word(row[name]): row["iso3"] for name in ("name_en", "name_zh_tw", "iso3")}
+    return names
+
+
 def _group(rows: list[Row], key: str) -> dict[str, list[Row]]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
@@ -250,6 +269,7 @@ def read_catalog(folder: Path) -> Catalog:
         _iso3_of_baci=MappingProxyType(iso3_of_baci),
         _minerals_of_hs=MappingProxyType(minerals_of_hs),
         _mineral_of_word=MappingProxyType(_words(tables)),
+        _iso3_of_name=MappingProxyType(_country_names(tables)),
         _lists_of=MappingProxyType({id_: tuple(map(_entry, rows)) for id_, rows in by_list.items()}),
         _eu_terms=MappingProxyType({iso3: tuple(map(_term, rows)) for iso3, rows in by_member.items()}),
     )

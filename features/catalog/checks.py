@@ -188,6 +188,18 @@ def _check_eu_membership(tables: Tables) -> None:
             _fail(file, number, "member_to", expected=expected, found=row["member_to"], remedy=remedy)
 
 
+def _check_price_series(tables: Tables) -> None:
+    # A series may speak for several minerals, but it is one series.
+    file = "price_series.csv"
+    names: dict[tuple[str, str], Row] = {}
+    for number, row in _numbered(tables[file]):
+        first = names.setdefault((row["source"], row["series_id"]), row)
+        for field in ("series_name", "unit", "price_group"):
+            if row[field] != first[field]:
+                expected, remedy = f"{first[field]!r}, as for {first['mineral']}", "Say the same in all its rows."
+                _fail(file, number, field, expected=expected, found=row[field], remedy=remedy)
+
+
 def _check_aliases(tables: Tables) -> None:
     file = "mineral_aliases.csv"
     for number, row in _numbered(tables[file]):
@@ -241,5 +253,6 @@ def read_tables(folder: Path) -> dict[str, list[Row]]:
     _check_countries(tables)
     _check_baci_codes(tables)
     _check_eu_membership(tables)
+    _check_price_series(tables)
     _check_aliases(tables)
     return tables

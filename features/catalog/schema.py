@@ -162,13 +162,17 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "price_series.csv",
-        ("mineral", "publisher", "series_name"),
+        ("mineral", "source", "series_id"),
         (
             _id("mineral"),
-            _one_of("publisher", "world_bank_pink_sheet imf_pcps"),
-            _text("series_id", is_required=False),
+            _one_of("source", "pink_sheet imf_pcps komis"),
+            _pattern("series_id", "letters, digits and underscores", r"[A-Za-z0-9_]+"),
             _text("series_name"),
-            _one_of("unit", "usd_per_tonne usd_per_dry_tonne usd_per_pound usd_per_troy_ounce"),
+            _one_of(
+                "unit",
+                "usd_per_tonne usd_per_dry_tonne usd_per_kilogram usd_per_pound usd_per_troy_ounce",
+            ),
+            _one_of("price_group", "base precious minor fertiliser"),
             _bool("is_proxy"),
         ),
     ),

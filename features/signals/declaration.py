@@ -23,12 +23,16 @@ Tables = Mapping[str, pd.DataFrame]
 class Feature:
     """One column of the panel: its name, unit, and a sentence for the codebook.
 
-    `unit` is one of frac, log_ratio, years, count, rank, tonnes_log, usd_log, score, weeks.
+    `direction` is -1 where a higher value can only lower the risk (buyers import more this year), and models may
+    hold themselves to it; 0 where nothing is known beforehand.
+
+    `unit` is one of frac, log_ratio, years, months, count, rank, tonnes_log, usd_log, score, weeks.
     """
 
     name: str
     unit: str
     sentence: str
+    direction: int = 0
 
 
 @dataclass(frozen=True)

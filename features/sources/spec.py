@@ -20,8 +20,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.archives import open_zip
 from features.errors import BadInput
-from features.knowledge_time import Lag
+from features.knowledge_time import Lag, MonthLag
 
 __all__ = ["Harvest", "Request", "SourceSpec", "moment_of_years", "read_table", "reject_rows", "rejections"]
 
@@ -65,7 +66,7 @@ class SourceSpec:
     licence: str
     citation: str
     cadence: str
-    lag: Lag | None
+    lag: Lag | MonthLag | None
     lag_rule: str
     fills: tuple[str, ...]
     takes: str
@@ -168,7 +169,7 @@ def read_table(path: Path, columns: list[tuple[str, ...]], *, encoding: str = "u
 
 
 def _read_zip(path: Path, encoding: str) -> pd.DataFrame:
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         names = sorted(name for name in archive.namelist() if name.lower().endswith(".csv"))
         frames = []
         for name in names:

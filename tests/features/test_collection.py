@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features import collection
+from features.catalog import load_catalog
 from features.collection import BUNDLE, BUNDLE_FILES, ingest, ingest_bundle
 from features.errors import BadInput, ConfigError
+from features.payloads import kept
 from features.store import Store
 
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -35,7 +36,7 @@ def baci_csv(folder: Path, lines: list[str], name: str = "baci.csv") -> Path:
 
 def many(bad: list[str], rows: int = 1000) -> list[str]:
     """Give `rows` good flows between different countries and products, then the bad ones."""
-    catalog = collection.load_catalog()
+    catalog = load_catalog()
     codes = [code for code, iso3 in catalog._iso3_of_baci.items() if iso3 and code not in (58, 56)][:30]
     flows = [f"{year},{i},{j},282200,1,1" for year in (2018, 2019) for i in codes for j in codes if i != j]
     assert len(flows) >= rows
@@ -130,11 +131,11 @@ def test_a_revision_counts_from_its_release(tmp_path: Path, store: Store):
     assert tonnes("2023-02-14") == [1.5, 2.0]
 
 
-def test_a_release_date_never_makes_a_figure_known_before_its_usual_moment(tmp_path: Path, store: Store):
+def test_a_figure_that_is_out_before_it_was_due_counts_from_its_release(tmp_path: Path, store: Store):
     path = baci_csv(tmp_path, ["2019,180,156,282200,10,1"])
-    ingest(store, "baci", path, now=NOW, released=moment("2020-01-01"))
-    assert store.read("trade", as_of=moment("2021-01-31")).empty
-    assert len(store.read("trade", as_of=moment("2021-02-01"))) == 1
+    ingest(store, "baci", path, now=NOW, released=moment("2021-01-20"))
+    assert store.read("trade", as_of=moment("2021-01-19")).empty
+    assert len(store.read("trade", as_of=moment("2021-01-20"))) == 1
 
 
 def test_facts_that_can_only_be_known_later_are_refused(tmp_path: Path, store: Store):
@@ -159,11 +160,13 @@ def test_a_release_after_today_is_refused(tmp_path: Path, store: Store):
 def test_the_payload_is_kept_byte_for_byte_and_can_be_read_from_there_again(tmp_path: Path, store: Store):
     path = baci_csv(tmp_path, ["2019,180,156,282200,10,1"])
     ingest(store, "baci", path, now=NOW)
-    kept = store.folder.parent / "payloads" / "baci" / path.name
-    assert kept.read_bytes() == path.read_bytes()
-    again = ingest(store, "baci", kept, now=NOW)
+    (payload,) = kept(store.folder.parent / "payloads", "baci")
+    assert payload.path.name == path.name
+    assert payload.path.read_bytes() == path.read_bytes()
+    again = ingest(store, "baci", payload.path, now=NOW)
     assert again.added == {"trade": 0}
-    assert kept.read_bytes() == path.read_bytes()
+    assert payload.path.read_bytes() == path.read_bytes()
+    assert kept(store.folder.parent / "payloads", "baci") == [payload]
 
 
 def test_an_unknown_source_is_refused(tmp_path: Path, store: Store):

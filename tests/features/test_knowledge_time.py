@@ -55,6 +55,32 @@ def test_a_lag_to_a_day_that_not_every_year_has_is_refused(month: int, day: int)
         kt.Lag(1, month, day)
 
 
+def test_a_monthly_lag_counts_months_over_the_turn_of_the_year_and_then_days():
+    assert kt.MonthLag(1, 4).available_at(2020, 11) == dt.datetime(2020, 12, 4, tzinfo=UTC)
+    assert kt.MonthLag(1, 4).available_at(2020, 12) == dt.datetime(2021, 1, 4, tzinfo=UTC)
+    assert kt.MonthLag(2, 4).available_at(2020, 12) == dt.datetime(2021, 2, 4, tzinfo=UTC)
+    assert kt.MonthLag(14, 4).available_at(2020, 11) == dt.datetime(2022, 1, 4, tzinfo=UTC)
+    assert kt.MonthLag(1, 16).available_at(2020, 12) == dt.datetime(2021, 1, 16, tzinfo=UTC)
+    assert kt.MonthLag(1, 16, days=20).available_at(2020, 12) == dt.datetime(2021, 2, 5, tzinfo=UTC)
+
+
+def test_a_lag_after_the_end_of_the_month_counts_from_the_first_instant_of_the_next():
+    for day in ALL_DAYS:
+        if day.day == 1:
+            before = day - A_DAY
+            assert kt.MonthLag.after_end(0).available_at(before.year, before.month) == day
+            assert kt.MonthLag.after_end(60).available_at(before.year, before.month) == day + 60 * A_DAY
+
+
+def test_a_monthly_lag_into_its_own_month_or_to_a_day_not_every_month_has_is_refused():
+    with pytest.raises(ConfigError, match="only after its month"):
+        kt.MonthLag(0, 4)
+    with pytest.raises(ConfigError, match="only after its month"):
+        kt.MonthLag(1, 4, days=-1)
+    with pytest.raises(ValueError, match="day"):
+        kt.MonthLag(1, 29)
+
+
 def test_mondays_are_found_by_walking_back_and_forth():
     for day in ALL_DAYS[7:3000]:
         for moment in (day, day + dt.timedelta(hours=13, microseconds=5)):

@@ -132,7 +132,8 @@ def test_no_way_to_read_goes_without_a_date():
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
         assert parameter.default is inspect.Parameter.empty
     public = {name for name in vars(Store) if not name.startswith("_")}
-    assert public == {*readers, "append", "news", "batches", "is_empty", "memory_limit", "threads"}
+    writers = {"append", "commit", "news", "writing"}
+    assert public == {*readers, *writers, "batches", "records", "is_empty", "memory_limit", "threads"}
 
 
 @pytest.mark.parametrize("reader", ["read", "history", "newest"])

@@ -18,11 +18,13 @@ import typer
 
 from features import datasets
 from features.bundle import __file__ as bundle_file
+from features.collection import SOURCES
 from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment
 from features.panel import feature_names
+from features.payloads import quarantined
 from features.store import Store
-from ml import ablation, cli, commands, demo, registry, studies
+from ml import ablation, cli, commands, demo, registry, source_commands, studies
 from ml.knowledge import Knowledge
 from ml.settings import Settings
 from ml.studies import BacktestResult
@@ -84,7 +86,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 def test_the_commands_are_those_of_the_design_that_are_built() -> None:
     wanted = {"weekly", "backtest", "ablation", "train", "explain", "panel", "dataset", "sources", "ingest", "verify"}
-    assert set(COMMANDS) == wanted | {"demo"}
+    assert set(COMMANDS) == wanted | {"demo", "collect", "ingest-dir", "rebuild", "revisions", "price-spikes"}
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -135,13 +137,21 @@ WRONG_USE = [
     (["train", "--as-of", NEXT_MONDAY], "is in the future"),
     (["train", "--as-of", "2003-06-02"], "too early to train for; the first week is 2005-01-03"),
     (["train", "--signals", "trade,weather"], "unknown signal(s) weather; there are trade, "),
-    (["dataset", "prices", "--out", "f.parquet"], "no dataset is called 'prices'; there are trade, production, "),
+    (["dataset", "tea", "--out", "f.parquet"], "no dataset is called 'tea'; there are trade, "),
     (["dataset", "trade"], "Missing option '--out'"),
     (["dataset", "trade", "--out", "f.csv"], "f.csv: the file is Parquet"),
     (["dataset", "trade", "--out", "f.parquet", "--as-of", NEXT_MONDAY], "is in the future"),
     (["panel", "--out", "f.parquet", "--as-of", NEXT_MONDAY], "is in the future"),
     (["panel", "--out", "f.xlsx", "--as-of", "1990-01-01"], "give it a name that ends in .parquet"),
-    (["ingest", "comtrade", "f.csv"], "no source is called 'comtrade'; there are baci, wgi, "),
+    (["ingest", "tea", "f.csv"], "no source is called 'tea'; there are baci, wgi, "),
+    (["ingest-dir", "nowhere"], "nowhere is no folder"),
+    (["collect", "tea"], "no source is called 'tea'; there are baci, wgi, "),
+    (["collect", "baci"], "baci cannot be collected: CEPII serves no file for programs"),
+    (["sources", "tea"], "no source is called 'tea'"),
+    (["revisions", "tea"], "no dataset is called 'tea'; there are trade, "),
+    (["revisions", "prices", "--source", "tea"], "no source is called 'tea'"),
+    (["revisions", "prices", "--since", "June"], "'June' is not a date"),
+    (["rebuild", "--without", "tea.csv"], "no kept file is 'tea.csv'"),
     (["ingest", "baci"], "Missing argument"),
     (["backtest", "--out", "o", "--target", "price_spike"], "unknown target(s) price_spike; there are supply_drop, "),
     (["backtest", "--out", "o", "--first", "1999"], "origin 1999 is too early"),
@@ -235,7 +245,7 @@ def test_a_bad_payload_ends_with_3_names_file_and_row_and_changes_nothing(
     ask: Ask, home: Path, tmp_path: Path, name: str, make: Callable[[Path], None], words: list[str]
 ) -> None:
     store, always = Store(home / "datasets"), dt.datetime.now(UTC)
-    before, files = store.digest(as_of=always), sorted(home.rglob("*"))
+    before, files = store.digest(as_of=always), sorted((home / "datasets").rglob("*"))
     make(tmp_path / name)
     answer = ask("ingest", "baci", tmp_path / name, "--home", home)
     assert answer.code == 3, answer.said
@@ -243,7 +253,12 @@ def test_a_bad_payload_ends_with_3_names_file_and_row_and_changes_nothing(
         assert word in answer.said
     assert "Traceback" not in answer.said
     assert store.digest(as_of=always) == before
-    assert sorted(home.rglob("*")) == files
+    assert sorted((home / "datasets").rglob("*")) == files
+    # What there was to refuse lies in the quarantine, and nowhere else.
+    payload = tmp_path / name
+    refused = [payload] if payload.exists() and payload.stat().st_size else []
+    assert [path.read_bytes() for path in (home / "payloads").rglob(name)] == [path.read_bytes() for path in refused]
+    assert [entry.file for entry in quarantined(home / "payloads", "baci")] == [path.name for path in refused]
 
 
 def test_a_good_payload_is_taken_once(ask: Ask, home: Path, tmp_path: Path) -> None:
@@ -255,7 +270,8 @@ def test_a_good_payload_is_taken_once(ask: Ask, home: Path, tmp_path: Path) -> N
     trade = Store(home / "datasets").read("trade", as_of=as_moment("2008-03-01"))
     (row,) = trade[trade["year"].eq(2006)].to_dict("records")
     assert (row["supplier"], row["importer"], row["quantity_tonnes"]) == ("COD", "BEL", 2.5)
-    assert row["available_at"] == pd.Timestamp("2008-03-01", tz="UTC")
+    # Due in February, and not in the release before, which ended with what was known in mid-2006.
+    assert row["available_at"] == pd.Timestamp("2008-02-01", tz="UTC")
 
 
 # ---- other exit codes ----------------------------------------------------------------------------
@@ -289,10 +305,10 @@ def test_a_traceback_is_shown_only_when_asked_for(ask: Ask, tmp_path: Path, monk
     with pytest.raises(ConfigError, match="not a Monday"):
         ask("--debug", *wrong)
 
-    def fail(**_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr(commands, "list_sources", fail)
+    monkeypatch.setattr(source_commands, "list_sources", fail)
     answer = ask("sources")
     assert (answer.code, answer.out) == (1, "")
     assert answer.err.startswith("oresight: ZeroDivisionError: a mistake of ours; ")
@@ -310,10 +326,10 @@ def test_a_home_that_cannot_be_made_is_said_in_one_line(ask: Ask, tmp_path: Path
 
 
 def test_an_interrupt_ends_with_130(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(**_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "list_sources", interrupt)
+    monkeypatch.setattr(source_commands, "list_sources", interrupt)
     answer = ask("sources")
     assert answer.code == 130
     assert "Traceback" not in answer.said
@@ -416,6 +432,8 @@ def test_dataset_writes_what_was_known_and_no_more(ask: Ask, trained_home: Path,
 
 def test_sources_lists_every_source_with_its_lag_licence_and_age(ask: Ask, trained_home: Path) -> None:
     rows = ask("sources", "--home", trained_home, "--json").json()
+    assert [row["name"] for row in rows] == list(SOURCES)
+    rows = [row for row in rows if row["is_embedded"]]
     assert [row["name"] for row in rows] == ["baci", "wgi", "world_mining_data", "events"]
     for row in rows:
         assert all(row[key] for key in ("publisher", "address", "licence", "citation", "lag_rule", "fills", "takes"))
@@ -486,7 +504,7 @@ def test_backtest_and_ablation_pass_on_what_they_were_asked(ask: Ask, monkeypatc
         "home": Path("h"),
     }
     assert calls[0] == (Path("o"), wanted)
-    assert calls[1][1]["signals"] == registry.CHAMPION_SIGNALS
+    assert calls[1][1]["signals"] is None  # the champion's
     asked: list[dict[str, Any]] = []
 
     def other(out: Path, **options: Any) -> ablation.AblationResult:

@@ -61,10 +61,10 @@ def served(store: Store) -> registry.Served:
         past.panel(training_dates(past.as_of), min_share=TRAINING_SHARE_FRAC),
         past.labels,
         trained_as_of=pd.Timestamp(past.as_of),
-        features=feature_names(signals_named(registry.CHAMPION_SIGNALS)),
+        features=feature_names(signals_named(["trade"])),
         parameters=Parameters(rounds=8, learning_rate=0.2),
     )
-    return registry.Served(forecaster, "this", past.as_of, registry.CHAMPION_SIGNALS, "1")
+    return registry.Served(forecaster, "this", past.as_of, ("trade",), "1")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features.errors import ConfigError
 from features.knowledge_time import as_moment
-from ml.origins import EARLIEST_WEEK, Origin, training_dates, weekly_date, yearly_origins
+from ml.origins import EARLIEST_WEEK, DayOfYear, Origin, training_dates, weekly_date, yearly_origins
 
 NOW = as_moment("2019-06-05") + dt.timedelta(hours=13)
 
@@ -22,7 +22,11 @@ def test_origins_are_the_mondays_after_the_fifteenth_of_july() -> None:
 
 
 def test_another_day_gives_other_origins_and_one_year_gives_one() -> None:
-    assert [o.as_of for o in yearly_origins(2020, 2020, month=1, day=1)] == [as_moment("2020-01-06")]
+    assert [o.as_of for o in yearly_origins(2020, 2020, day=DayOfYear(1, 1))] == [as_moment("2020-01-06")]
+    # Rows to learn from are those of the same time of year.
+    february = training_dates(as_moment("2001-06-01"), day=DayOfYear(2, 1))
+    assert [date.date().isoformat() for date in february[-2:]] == ["2000-02-07", "2001-02-05"]
+    assert str(DayOfYear(2, 1)) == "1 February"
     with pytest.raises(ConfigError, match="the last origin year 2009 is before the first, 2010"):
         yearly_origins(2010, 2009)
 

@@ -45,6 +45,12 @@ def test_every_setting_has_a_sentence() -> None:
         ("tier_guarded", "0.11", 0.11),
         ("tier_elevated", "0.31", 0.31),
         ("tier_severe", "0.61", 0.61),
+        ("endpoints", '{tea = "https://tea.example.org/f"}', {"tea": "https://tea.example.org/f"}),
+        ("private_hosts", '["mirror.example.org"]', ("mirror.example.org",)),
+        ("fetch_seconds", "7.5", 7.5),
+        ("fetch_attempts", "2", 2),
+        ("fetchers", "3", 3),
+        ("contact", '"desk@example.org"', "desk@example.org"),
     ],
 )
 def test_each_setting_is_read_from_the_file_and_the_environment_wins(
@@ -54,7 +60,8 @@ def test_each_setting_is_read_from_the_file_and_the_environment_wins(
     write(f"{name} = {text}\n")
     assert getattr(load_settings(), name) == value
     write("")
-    monkeypatch.setenv(f"ORESIGHT_{name.upper()}", text.strip('"'))
+    in_json = {"endpoints": '{"tea": "https://tea.example.org/f"}'}
+    monkeypatch.setenv(f"ORESIGHT_{name.upper()}", in_json.get(name, text.strip('"')))
     assert getattr(load_settings(), name) == value
 
 
@@ -98,6 +105,12 @@ def test_the_file_counts_only_in_the_working_folder(tmp_path: Path, monkeypatch:
 def test_a_bad_setting_is_named_with_what_was_found(text: str, message: str) -> None:
     write(text + "\n")
     with pytest.raises(ConfigError, match=message):
+        load_settings()
+
+
+def test_a_list_in_the_environment_that_is_no_json_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORESIGHT_PRIVATE_HOSTS", "localhost")
+    with pytest.raises(ConfigError, match=r"private_hosts.*given as JSON"):
         load_settings()
 
 

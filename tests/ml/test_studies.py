@@ -16,10 +16,11 @@ from features.knowledge_time import as_moment
 from features.panel import SIGNALS
 from ml import ablation, studies, tracking
 from ml import backtest as backtest_module
-from ml.ablation import ablate, ablation_table, compare
+from ml.ablation import ablate, ablation_table
 from ml.settings import Settings
 from ml.studies import BacktestResult, backtest
 from models.gradient_boosting import Parameters
+from tests.ml.test_comparison import forecasts
 
 KEY = ["target", "horizon", "mineral", "supplier", "as_of"]
 # The page names the commit, which may change while the tests run.
@@ -160,88 +161,44 @@ def test_a_wrong_order_is_refused_before_anything_is_written(
 
 
 def test_origins_are_those_that_have_begun() -> None:
-    found = studies._checked_origins(2004, 2009, as_moment("2009-07-20"))
+    found = studies.checked_origins(2004, 2009, as_moment("2009-07-20"))
     assert [origin.as_of.year for origin in found] == list(range(2004, 2010))
 
 
 # ---- ablation ------------------------------------------------------------------------------------
 
 
-def forecasts(skill: float, seed: int = 0) -> pd.DataFrame:
-    """Forecasts of 40 pairs over ten years: `skill` is how far the probability follows the outcome."""
-    rng = np.random.default_rng(seed)
-    years = [pd.Timestamp(year=year, month=7, day=16, tz="UTC") for year in range(2006, 2016)]
-    index = pd.MultiIndex.from_product(
-        [["supply_drop"], ["current_year"], ["copper", "tin"], [f"S{n:02}" for n in range(20)], years], names=KEY
-    )
-    rows = index.to_frame(index=False)
-    label = (rng.random(len(rows)) < 0.3).astype("float64")
-    noise = np.random.default_rng(99).random(len(rows))
-    return rows.assign(label=label, onset=True, model="lightgbm", probability=(skill * label + noise) / (1 + skill))
+def fake_predictions(skill: float) -> pd.DataFrame:
+    """Forecasts of two states whose skill is chosen, and one void row."""
+    rows = forecasts(skill)
+    void = rows.head(1).assign(label=np.nan, supplier="S99")
+    return pd.concat([rows.assign(onset=rows["supplier"].gt("S05")), void], ignore_index=True)
 
 
-def test_the_first_family_has_no_gain_and_the_same_forecasts_gain_exactly_nothing() -> None:
-    own = forecasts(0.5)
-    (first,) = compare(own, None, added="trade", draws=20)
-    assert "onset_roc_auc_gain" not in first
-    assert (first["added"], first["target"], first["horizon"], first["n"]) == (
-        "trade",
-        "supply_drop",
-        "current_year",
-        400,
-    )
-    (same,) = compare(own, own, added="news", draws=20)
-    assert same["onset_roc_auc_gain"] == same["onset_when_gain"] == {"value": 0.0, "low": 0.0, "high": 0.0}
-    assert same["onset_roc_auc"] == first["onset_roc_auc"]
-
-
-def test_better_forecasts_gain_and_worse_ones_lose_with_the_same_figure() -> None:
-    (gain,) = compare(forecasts(1.0), forecasts(0.1), added="x", draws=50)
-    (loss,) = compare(forecasts(0.1), forecasts(1.0), added="x", draws=50)
-    for metric in ("onset_roc_auc", "onset_when"):
-        assert gain[f"{metric}_gain"]["low"] > 0.05
-        assert loss[f"{metric}_gain"]["high"] < -0.05
-        assert gain[f"{metric}_gain"]["value"] == pytest.approx(-loss[f"{metric}_gain"]["value"])
-        assert gain[f"{metric}_gain"]["value"] == pytest.approx(gain[metric]["value"] - loss[metric]["value"])
-
-
-def test_rows_are_compared_by_their_key_and_only_onset_counts() -> None:
-    own, before = forecasts(1.0), forecasts(0.1)
-    before_shuffled = before.sample(frac=1.0, random_state=4)
-    assert compare(own, before_shuffled, added="x", draws=10) == compare(own, before, added="x", draws=10)
-    half = own.assign(onset=own["mineral"].eq("tin"))
-    (row,) = compare(half, before, added="x", draws=10)
-    assert row["n"] == 200
-    only = own[own["mineral"].eq("tin")]
-    assert row["onset_roc_auc"]["value"] == compare(only, None, added="x", draws=10)[0]["onset_roc_auc"]["value"]
-
-
-def test_families_are_added_one_by_one_in_panel_order_and_losses_stay_in_the_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_family_is_added_to_trade_alone_and_losses_stay_in_the_table(
+    bundle_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[tuple[Path, list[str]]] = []
+    calls: list[tuple[str, ...]] = []
 
-    def fake(out: Path, *, signals: list[str], first: int, last: int, **_: Any) -> BacktestResult:
-        assert (first, last) == (2006, 2015)
-        calls.append((out, list(signals)))
-        # The third family makes it worse.
-        skill = {1: 0.3, 2: 0.6, 3: 0.1}.get(len(signals), 0.6)
-        void = forecasts(0.0).head(1).assign(label=np.nan, supplier="S99")
-        return BacktestResult(pd.concat([forecasts(skill), void]), {}, "")
+    def fake(knowledge: Any, plan: Any, out: Path, *, workers: int, title: str) -> pd.DataFrame:
+        names = tuple(signal.name for signal in knowledge.signals)
+        assert not plan.with_baselines
+        assert out.parent == tmp_path / "out"
+        calls.append(names)
+        return fake_predictions({1: 0.3, 2: 0.1}.get(len(names), 0.6))
 
-    monkeypatch.setattr(ablation, "backtest", fake)
-    result = ablate(tmp_path / "out", first=2006, last=2015, draws=20, home=None)
-    names = [signal.name for signal in SIGNALS]
-    assert [signals for _, signals in calls] == [names[: n + 1] for n in range(len(names))]
-    assert len({folder for folder, _ in calls}) == len(names)
-    assert [row["added"] for row in result.rows] == names
-    assert all(row["n"] == 400 for row in result.rows)
-    assert result.rows[2]["onset_roc_auc_gain"]["value"] < 0
+    monkeypatch.setattr(ablation, "predict", fake)
+    result = ablate(tmp_path / "out", first=2006, last=2015, draws=20, home=bundle_home)
+    assert calls[0] == ("trade",)
+    assert all("trade" in names for names in calls)
+    assert set(calls[-1]) == {signal.name for signal in SIGNALS}
+    assert {name for added in ablation.FAMILIES for name in added} | {"trade"} == set(calls[-1])
+    assert [row["slice"] for row in result.rows[:2]] == ["onset", "continuation"]
+    assert [row["n"] for row in result.rows[:2]] == [280, 120]
+    loss = next(row for row in result.rows if row["added"] == "prices")
+    assert loss["roc_auc_gain"]["high"] < 0
     assert strict_json(tmp_path / "out" / "ablation.json") == result.rows
     table = (tmp_path / "out" / "ablation.md").read_text()
     assert table == result.table + "\n" == ablation_table(result.rows) + "\n"
-    lines = table.splitlines()
-    assert len(lines) == 2 + len(names)
-    loss = result.rows[2]["onset_roc_auc_gain"]
-    assert f"{loss['value']:+.3f} [{loss['low']:+.3f}, {loss['high']:+.3f}]" in lines[4]
-    assert len({line.count("|") for line in lines}) == 1
+    assert f"{loss['roc_auc_gain']['value']:+.3f} [" in table
+    assert len({line.count("|") for line in table.splitlines()}) == 1

@@ -23,6 +23,7 @@ VALUES = {
     "usd_log": (0.0, 0.2, 18.0, 25.3),
     "score": (-2.4, -0.01, 0.0, 1.2),
     "weeks": (0.0, 1.0, 2.0),
+    "months": (0.0, 1.0, 2.0, 14.0),
 }
 
 
@@ -79,6 +80,13 @@ def test_a_feature_without_words_is_refused_by_name():
         ("governance_political_stability", -1.24, "political stability scores \u22121.2 (world average 0)"),
         ("restrictions_pair_new_52w", 2.0, "2 new export measures on the mineral in the last 52 weeks"),
         ("restrictions_pair_licensing_in_force", 1.0, "1 licensing measure on the mineral in force"),
+        ("prices_return_12m", math.log(1.25), "the price rose 25 % in 12 months"),
+        ("prices_drawdown_5y", math.log(0.6), "the price is 40 % under its highest of five years"),
+        ("prices_drawdown_5y", 0.0, "the price is at its highest of five years"),
+        ("prices_since_trade_year", math.log(1.5), "the price is 50 % over its mean of 2024"),
+        ("prices_since_trade_year", math.nan, "no price on record for 2024"),
+        ("prices_age_months", 2.0, "the newest price is 2 months old"),
+        ("prices_zscore_5y", 1.44, "the price is +1.4 standard deviations from its five-year mean"),
         ("incidents_elsewhere_new_52w", 0.0, "no new incident at other suppliers of the mineral in the last 52 weeks"),
     ],
 )

@@ -343,7 +343,7 @@ def test_price_of_a_refined_metal_is_only_a_proxy_for_its_ore(catalog: Catalog) 
 
 
 def test_one_series_has_one_unit(catalog: Catalog) -> None:
-    assert catalog.price_series.groupby(["publisher", "series_name"])["unit"].nunique().eq(1).all()
+    assert catalog.price_series.groupby(["source", "series_id"])["unit"].nunique().eq(1).all()
 
 
 # --- unknown codes -------------------------------------------------------------------------------
@@ -446,6 +446,10 @@ CELLS = [
     ),
     ("technologies.csv", {"mineral": "helium"}, {"technology": "balloons"}, "technology"),
     ("price_series.csv", {"series_id": "PCOBA"}, {"unit": "$/mt"}, "unit"),
+    ("price_series.csv", {"series_id": "PCOBA"}, {"series_id": ""}, "series_id"),
+    ("price_series.csv", {"mineral": "refined_copper", "series_id": "PCOPP"}, {"unit": "usd_per_pound"}, "unit"),
+    ("price_series.csv", {"mineral": "refined_copper", "series_id": "PCOPP"}, {"price_group": "minor"}, "price_group"),
+    ("price_series.csv", {"series_id": "PCOBA"}, {"source": "lme"}, "source"),
     ("mineral_aliases.csv", {"alias": "鍺"}, {"script": ""}, "script"),
     ("mineral_aliases.csv", {"alias": "tin ingot"}, {"kind": "nickname"}, "kind"),
     ("mineral_aliases.csv", {"alias": "tin ingot"}, {"alias": "tin  ingot "}, "alias"),

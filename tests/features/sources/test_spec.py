@@ -11,6 +11,7 @@ import pytest
 from features import datasets
 from features.collection import BUNDLE, BUNDLE_FILES, SOURCES, source
 from features.errors import ConfigError
+from features.knowledge_time import Lag, MonthLag
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -22,7 +23,8 @@ def test_a_source_declares_itself_completely(name: str):
         assert getattr(spec, text)
     assert set(spec.fills) <= set(datasets.DATASETS)
     assert spec.fills
-    assert (spec.lag is not None) == ("year t" in spec.lag_rule)
+    assert isinstance(spec.lag, Lag) == ("year t is available on" in spec.lag_rule)
+    assert isinstance(spec.lag, MonthLag) == ("month m is available on" in spec.lag_rule)
     assert spec.is_embedded == (name in BUNDLE_FILES)
     assert list(inspect.signature(module.parse).parameters) == ["path"]
     assert list(inspect.signature(module.harmonise).parameters) == ["raw", "catalog", "file", "lag", "now"]

@@ -1,0 +1,46 @@
+"""The commands of studies: what a kind of data or a choice of method buys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ml.cli_options import Home, Json, Out, print_json
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command("fresher-trade")
+def fresher_trade(
+    out: Out,
+    first: Annotated[int, typer.Option("--first", help="First origin year.")] = 2006,
+    last: Annotated[int, typer.Option("--last", help="Last origin year.")] = 2024,
+    draws: Annotated[int, typer.Option("--draws", min=2, help="Bootstrap draws for the intervals.")] = 300,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Show what trade known earlier, and buyers' own figures, buy at three times of the year."""
+    from ml.fresh_trade import fresh_trade
+
+    result = fresh_trade(out, first=first, last=last, draws=draws, home=home)
+    if as_json:
+        print_json(result.rows)
+    else:
+        typer.echo(result.table)
+
+
+@app.command("lead-time")
+def lead_time(out: Out, home: Home = None, as_json: Json = False) -> None:
+    """Replay the year before every severe disruption on record: what was said, and what came."""
+    from ml import lead_time_report
+
+    result = lead_time_report.lead_time(out, home=home)
+    if as_json:
+        print_json(result.events.to_dict("records"))
+    else:
+        for sentence in result.sentences:
+            typer.echo(sentence)
+        typer.echo(f"\nReport: {out / 'report.html'}")

@@ -1,0 +1,139 @@
+"""What fresher trade figures buy: the same backtest with trade known earlier, and with buyers' own figures.
+
+Each scenario is the whole rolling-origin backtest of the current year: trade known to two
+years before the target year (as BACI gives it), to one year before (as UN Comtrade gives it), each
+with and without mirror trade; on the Mondays after 1 February, 15 July and 1 December, learned from rows
+of the same time of year. Every scenario is compared with plain trade at the same date, on the same rows and draws.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.errors import BadInput
+from features.knowledge_time import UTC
+from ml import tracking
+from ml.backtest import default_plan
+from ml.comparison import ROW_KEY, compare, markdown_rows
+from ml.knowledge import Knowledge, open_store, signals_named
+from ml.origins import JULY, DayOfYear
+from ml.settings import load_settings
+from ml.studies import checked_origins, predict
+
+__all__ = ["SCENARIOS", "FreshTradeResult", "Scenario", "fresh_trade"]
+
+COVERED_FRAC = 0.05
+FEBRUARY, DECEMBER = DayOfYear(2, 1), DayOfYear(12, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Which trade figures are known, how early, and on which day of the year."""
+
+    trade_years_early: int
+    with_mirror: bool
+    day: DayOfYear
+
+    @property
+    def name(self) -> str:
+        """What it is called in the table."""
+        known = "one year before" if self.trade_years_early else "two years before"
+        return f"trade to {known}" + (" + mirror trade" if self.with_mirror else "")
+
+    @property
+    def folder(self) -> str:
+        """Where its forecasts are kept."""
+        mirror = "-mirror" if self.with_mirror else ""
+        return f"{self.day.month:02d}{self.day.day:02d}-early{self.trade_years_early}{mirror}"
+
+
+SCENARIOS = tuple(
+    Scenario(early, with_mirror, day)
+    for day in (JULY, FEBRUARY, DECEMBER)
+    for early in (0, 1)
+    for with_mirror in (False, True)
+)
+
+
+@dataclass(frozen=True)
+class FreshTradeResult:
+    """One row per scenario, target and slice; and the same as a Markdown table."""
+
+    rows: list[dict[str, Any]]
+    table: str
+
+
+def fresh_trade(
+    out: Path, *, first: int = 2006, last: int = 2024, draws: int = 300, home: Path | None = None, log: bool = True
+) -> FreshTradeResult:
+    """Run every scenario and compare it with plain trade known to two years before, at the same date.
+
+    Raises:
+        BadInput: the store holds no mirror trade.
+    """
+    settings, now = load_settings(home), dt.datetime.now(UTC)
+    store = open_store(settings, now=now)
+    if store.newest("mirror_trade", as_of=now) is None:
+        raise BadInput(
+            where=str(store.folder),
+            expected="mirror trade",
+            found="none",
+            remedy="Collect it, or ingest a workbook: oresight ingest usitc_dataweb FILE.xlsx",
+        )
+    rows: list[dict[str, Any]] = []
+    bases: dict[DayOfYear, pd.DataFrame] = {}
+    for scenario in SCENARIOS:
+        names = ["trade", "mirror_trade"] if scenario.with_mirror else ["trade"]
+        knowledge = Knowledge(store, now, signals_named(names), scenario.trade_years_early)
+        origins = checked_origins(first, last, now, day=scenario.day)
+        plan = default_plan(knowledge, origins, day=scenario.day, with_baselines=False, horizons=["current_year"])
+        title = f"{scenario.day}: {scenario.name}"
+        own = predict(knowledge, plan, out / scenario.folder, workers=settings.workers, title=title)
+        base = bases.setdefault(scenario.day, own)
+        reference = None if base is own else base
+        # Which pairs are covered is told once per date, from what is really known then.
+        real = Knowledge(store, now, signals_named(["trade", "mirror_trade"]))
+        slices = _slices(own, base, coverage_of(real, [origin.as_of for origin in origins]))
+        about = {"on": str(scenario.day), "known": scenario.name}
+        rows += compare(own, reference, slices, draws=draws, **about)
+    table = markdown_rows(rows, ["on", "known", "target", "slice"])
+    (out / "fresh_trade.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (out / "fresh_trade.md").write_text(table + "\n")
+    if log:
+        with tracking.mlflow_at(settings) as mlflow:
+            params = {"first": first, "last": last, "draws": draws, "data_digest": store.digest(as_of=now)}
+            with tracking.parent_run(mlflow, "fresher trade", params, {"kind": "study"}):
+                mlflow.log_artifact(str(out / "fresh_trade.json"))
+                mlflow.log_artifact(str(out / "fresh_trade.md"))
+    return FreshTradeResult(rows, table)
+
+
+def coverage_of(knowledge: Knowledge, dates: list[dt.datetime]) -> pd.DataFrame:
+    """Give mineral, supplier, as_of and the share of its exports that reporters bought, where they can be compared."""
+    panel = knowledge.panel(dates)
+    is_known = panel["mirror_ytd_vs_3y"].notna() | panel["mirror_last_vs_3y"].notna()
+    chosen = panel.loc[is_known & panel["mirror_coverage"].gt(0), ["mineral", "supplier", "as_of", "mirror_coverage"]]
+    return chosen.reset_index(drop=True)
+
+
+def _slices(own: pd.DataFrame, base: pd.DataFrame, covered: pd.DataFrame) -> dict[str, pd.Series]:
+    # Onset is what it is in the base: a scenario that knows one year more calls other rows onset, and rows must be
+    # the same to be compared.
+    state = base.set_index(ROW_KEY)["onset"].reindex(pd.MultiIndex.from_frame(own[ROW_KEY])).to_numpy()
+    is_onset = pd.Series(state, index=own.index).eq(True)
+    is_continuation = pd.Series(state, index=own.index).eq(False)
+    share = own[["mineral", "supplier", "as_of"]].merge(covered, how="left")["mirror_coverage"].to_numpy()
+    is_covered = pd.Series(share > 0, index=own.index)
+    return {
+        "onset": is_onset,
+        "onset, covered": is_onset & is_covered,
+        "onset, covered from 5 %": is_onset & pd.Series(share >= COVERED_FRAC, index=own.index),
+        "continuation": is_continuation,
+        "continuation, covered": is_continuation & is_covered,
+    }
