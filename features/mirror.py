@@ -48,7 +48,8 @@ def codes_of_minerals(catalog: Catalog, hs_codes: pd.Series) -> pd.DataFrame:
     for code in sorted(set(hs_codes)):
         is_part = used["hs_code"].str.startswith(code) if len(code) < 6 else used["hs_code"].eq(code[:6])
         pairs += [(code, mineral, len(code) < 6) for mineral in sorted(set(used.loc[is_part, "mineral"]))]
-    return pd.DataFrame(pairs, columns=["hs_code", "mineral", "is_heading"])
+    types = {"hs_code": "str", "mineral": "str", "is_heading": "bool"}
+    return pd.DataFrame(pairs, columns=list(types)).astype(types)
 
 
 def with_minerals(rows: pd.DataFrame, codes: pd.DataFrame) -> pd.DataFrame:

@@ -44,3 +44,15 @@ def lead_time(out: Out, home: Home = None, as_json: Json = False) -> None:
         for sentence in result.sentences:
             typer.echo(sentence)
         typer.echo(f"\nReport: {out / 'report.html'}")
+
+
+@app.command("monthly-supply")
+def monthly_supply(out: Out, home: Home = None, as_json: Json = False) -> None:
+    """Show what suppliers' own months tell of the next 13, 26 and 52 weeks and of the year under way."""
+    from ml.monthly_study import monthly_study
+
+    result = monthly_study(out, home=home)
+    if as_json:
+        print_json({"windows": result.windows, "years": result.years})
+    else:
+        typer.echo(result.text)
