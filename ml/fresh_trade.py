@@ -124,7 +124,8 @@ def coverage_of(knowledge: Knowledge, dates: list[dt.datetime]) -> pd.DataFrame:
 
 def _slices(own: pd.DataFrame, base: pd.DataFrame, covered: pd.DataFrame) -> dict[str, pd.Series]:
     # Onset is what it is in the base: a scenario that knows one year more calls other rows onset, and rows must be
-    # the same to be compared.
+    # the same to be compared. Part of its gain there is to know which pairs fell meanwhile, so its own onset rows
+    # stand beside them.
     state = base.set_index(ROW_KEY)["onset"].reindex(pd.MultiIndex.from_frame(own[ROW_KEY])).to_numpy()
     is_onset = pd.Series(state, index=own.index).eq(True)
     is_continuation = pd.Series(state, index=own.index).eq(False)
@@ -132,6 +133,7 @@ def _slices(own: pd.DataFrame, base: pd.DataFrame, covered: pd.DataFrame) -> dic
     is_covered = pd.Series(share > 0, index=own.index)
     return {
         "onset": is_onset,
+        "onset as it knows it": own["onset"] & (is_onset | is_continuation),
         "onset, covered": is_onset & is_covered,
         "onset, covered from 5 %": is_onset & pd.Series(share >= COVERED_FRAC, index=own.index),
         "continuation": is_continuation,
