@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,8 @@ __all__ = ["app"]
 
 app = typer.Typer()
 
+Page = Annotated[Path | None, typer.Option("--page", help="Where to write the page a second time.")]
+
 
 @app.command("fresher-trade")
 def fresher_trade(
@@ -19,25 +22,26 @@ def fresher_trade(
     first: Annotated[int, typer.Option("--first", help="First origin year.")] = 2006,
     last: Annotated[int, typer.Option("--last", help="Last origin year.")] = 2024,
     draws: Annotated[int, typer.Option("--draws", min=2, help="Bootstrap draws for the intervals.")] = 300,
+    page: Page = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
     """Show what trade known earlier, and buyers' own figures, buy at three times of the year."""
     from ml.fresh_trade import fresh_trade
 
-    result = fresh_trade(out, first=first, last=last, draws=draws, home=home)
+    result = fresh_trade(out, first=first, last=last, draws=draws, page=page, home=home)
     if as_json:
         print_json(result.rows)
     else:
-        typer.echo(result.table)
+        typer.echo(result.page)
 
 
 @app.command("lead-time")
-def lead_time(out: Out, home: Home = None, as_json: Json = False) -> None:
+def lead_time(out: Out, page: Page = None, home: Home = None, as_json: Json = False) -> None:
     """Replay the year before every severe disruption on record: what was said, and what came."""
     from ml import lead_time_report
 
-    result = lead_time_report.lead_time(out, home=home)
+    result = lead_time_report.lead_time(out, page=page, home=home)
     if as_json:
         print_json(result.events.to_dict("records"))
     else:
@@ -47,11 +51,11 @@ def lead_time(out: Out, home: Home = None, as_json: Json = False) -> None:
 
 
 @app.command("monthly-supply")
-def monthly_supply(out: Out, home: Home = None, as_json: Json = False) -> None:
+def monthly_supply(out: Out, page: Page = None, home: Home = None, as_json: Json = False) -> None:
     """Show what suppliers' own months tell of the next 13, 26 and 52 weeks and of the year under way."""
     from ml.monthly_study import monthly_study
 
-    result = monthly_study(out, home=home)
+    result = monthly_study(out, page=page, home=home)
     if as_json:
         print_json({"windows": result.windows, "years": result.years})
     else:

@@ -40,8 +40,8 @@ class MonthlyResult:
     text: str
 
 
-def monthly_study(out: Path, *, home: Path | None = None) -> MonthlyResult:
-    """Write monthly.json and monthly.md below `out`.
+def monthly_study(out: Path, *, page: Path | None = None, home: Path | None = None) -> MonthlyResult:
+    """Write monthly.json and monthly-supply.md below `out`, and the page to `page`, too.
 
     Raises:
         BadInput: no supplier's months are in the store.
@@ -63,7 +63,9 @@ def monthly_study(out: Path, *, home: Path | None = None) -> MonthlyResult:
     text = _text(windows, years)
     out.mkdir(parents=True, exist_ok=True)
     (out / "monthly.json").write_text(json.dumps({"windows": windows, "years": years}, indent=1) + "\n")
-    (out / "monthly.md").write_text(text)
+    (out / "monthly-supply.md").write_text(text)
+    if page is not None:
+        page.write_text(text)
     return MonthlyResult(windows, years, text)
 
 

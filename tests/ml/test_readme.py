@@ -22,8 +22,8 @@ from ml.weekly import current_run, published
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-# These take minutes; that they exist and know the options given is checked.
-SLOW_COMMANDS = {"backtest", "ablation", "train", "demo"}
+# These take minutes, or the network; that they exist and know the options given is checked.
+SLOW_COMMANDS = {"backtest", "ablation", "train", "demo", "collect"}
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,7 @@ def home(trained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
-    (home / "work").mkdir(exist_ok=True)
+    (home / "work" / "downloads").mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(home / "work")
     monkeypatch.setenv("ORESIGHT_HOME", str(home))
 
