@@ -2,7 +2,8 @@
 
 A zip may hold only so many members, unpack to only so many bytes and grow by only so much; no member may lie
 outside its folder or be encrypted. Sizes are not believed: members are unpacked into nothing and counted. An
-xlsx workbook is a zip whose XML must not declare entities, which a reader would expand. Gzip is counted the same way.
+xlsx workbook is a zip whose XML must not declare entities, which a reader would expand; nor must an XML file by itself.
+Gzip is counted the same way as a zip.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from typing import IO
 
 from features.errors import BadInput
 
-__all__ = ["ArchiveLimits", "check_archive", "check_gzip", "check_zip", "open_zip"]
+__all__ = ["ArchiveLimits", "check_archive", "check_gzip", "check_xml", "check_zip", "open_zip"]
 
 CHUNK = 1 << 20
 GZIP = b"\x1f\x8b"
-# A document type declaration may stand only before the root element, and so near the beginning.
-PROLOGUE_BYTES = 1 << 16
+XML = (".xml", ".rels", ".vml", ".rss", ".atom", ".svg")
+# Enough for a declaration that lies across two chunks, in any encoding.
+OVERLAP = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ def check_archive(path: Path, limits: ArchiveLimits = USUAL) -> None:
         check_zip(path, limits)
     elif head[:2] == GZIP:
         check_gzip(path, limits)
+    elif path.suffix.lower() in XML:
+        check_xml(path)
 
 
 def check_zip(path: Path, limits: ArchiveLimits = USUAL) -> None:
@@ -96,6 +100,19 @@ def check_gzip(path: Path, limits: ArchiveLimits = USUAL) -> None:
         raise _damaged(path, "gzip", problem) from None
 
 
+def check_xml(path: Path) -> None:
+    """Check that an XML file declares no entities, which a reader would expand, once or a billion times.
+
+    Raises:
+        BadInput: it declares one.
+    """
+    with path.open("rb") as file:
+        tail = b""
+        while chunk := file.read(CHUNK):
+            _check_entities(tail + chunk, path, path.name)
+            tail = chunk[-OVERLAP:]
+
+
 @contextmanager
 def open_zip(path: Path, limits: ArchiveLimits = USUAL) -> Iterator[zipfile.ZipFile]:
     """Open a zip file that passes the limits.
@@ -117,21 +134,20 @@ def _check_name(path: Path, member: zipfile.ZipInfo) -> None:
 
 
 def _count(file: IO[bytes] | gzip.GzipFile, path: Path, member: str, before: int, limits: ArchiveLimits) -> int:
-    size, is_first = 0, True
+    size, tail = 0, b""
     while chunk := file.read(CHUNK):
-        if is_first and member.lower().endswith((".xml", ".rels", ".vml")):
-            _check_entities(chunk[:PROLOGUE_BYTES], path, member)
-        is_first = False
+        if member.lower().endswith(XML):
+            _check_entities(tail + chunk, path, member)
+            tail = chunk[-OVERLAP:]
         size += len(chunk)
         _check_size(path, before + size, limits)
     return size
 
 
-def _check_entities(head: bytes, path: Path, member: str) -> None:
+def _check_entities(part: bytes, path: Path, member: str) -> None:
     # In UTF-16 every other byte is zero.
-    plain = head.replace(b"\x00", b"").upper()
-    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
-        raise _refusal(path, "XML without entities or a document type", f"one in {member}")
+    if b"<!ENTITY" in part.replace(b"\x00", b"").upper():
+        raise _refusal(path, "XML that declares no entities", f"one in {member}")
 
 
 def _check_size(path: Path, size: int, limits: ArchiveLimits) -> None:

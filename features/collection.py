@@ -39,6 +39,14 @@ SOURCES = (
     "copper_monthly",
     "comtrade",
     "usitc_dataweb",
+    "us_census",
+    "taiwan_customs",
+    "comexstat",
+    "comext",
+    "uk_hmrc",
+    "korea_customs",
+    "estat_japan",
+    "india_meidb",
 )
 BUNDLE = Path(__file__).parent / "bundle"
 BUNDLE_FILES = {

@@ -14,6 +14,7 @@ from types import ModuleType
 from features.archives import check_archive
 from features.catalog import load_catalog
 from features.errors import BadInput, OresightError
+from features.knowledge_time import as_moment
 from features.payloads import Origin, Release, sha256_of
 from features.sources.spec import Harvest
 
@@ -90,7 +91,7 @@ def _release(module: ModuleType, raw: object, file: Incoming) -> Release:
         return Release(file.given, "given")
     told = module.released(raw) if hasattr(module, "released") else None
     if told is not None:
-        return Release(told, "payload")
+        return Release(as_moment(told), "payload")
     return file.guessed or Release(None, "nobody")
 
 

@@ -134,7 +134,10 @@ def cumulations(known: pd.DataFrame, years_before: int) -> pd.DataFrame:
         for what in ("value", "tonnes")
         for back in BACK
     }
-    return _silence_is_zero(pd.DataFrame(columns, index=wide.index).reset_index(), chosen)
+    rows = pd.DataFrame(columns, index=wide.index).reset_index()
+    said = chosen.assign(said=1).pivot_table(index=keys, columns="back", values="said", aggfunc="first")
+    said = said.reindex(index=wide.index, columns=list(BACK)).notna().to_numpy()
+    return _silence_is_zero(rows, chosen, said)
 
 
 def _year_to_date(facts: pd.DataFrame) -> pd.DataFrame:
@@ -150,9 +153,14 @@ def _year_to_date(facts: pd.DataFrame) -> pd.DataFrame:
     published = monthly[[*office, "last"]].drop_duplicates().sort_values([*office, "last"])
     published = published[published.groupby(office).cumcount().add(1).eq(published["last"])]
     cells = monthly[key].drop_duplicates().merge(published, on=office)
-    cells = cells.merge(monthly[[*key, "last", "value", "tonnes"]], on=[*key, "last"], how="left")
-    cells = cells.fillna({"value": 0.0, "tonnes": 0.0}).sort_values([*key, "last"], ignore_index=True)
-    sums = cells.groupby(key)[["value", "tonnes"]].cumsum()
+    cells = cells.merge(monthly[[*key, "last", "value", "tonnes"]], on=[*key, "last"], how="left", indicator=True)
+    silent = cells["_merge"].eq("left_only")
+    cells = cells.assign(value=cells["value"].mask(silent, 0.0), tonnes=cells["tonnes"].mask(silent, 0.0))
+    cells = cells.sort_values([*key, "last"], ignore_index=True)
+    # A figure that was withheld is unknown, and so is every sum with it.
+    figures = cells[["value", "tonnes"]]
+    is_unknown = figures.isna().groupby([cells[name] for name in key]).cummax()
+    sums = figures.groupby([cells[name] for name in key]).cumsum().mask(is_unknown)
     summed = cells[key].assign(months=cells["last"], value=sums["value"], tonnes=sums["tonnes"])
     both = pd.concat([given, summed[summed["months"].gt(1)]], ignore_index=True)
     return both.drop_duplicates([*key, "months"])
@@ -173,19 +181,20 @@ def _one_source_each(totals: pd.DataFrame) -> pd.DataFrame:
     return totals.merge(rank.drop_duplicates(OFFICE)[of_source], on=of_source)
 
 
-def _silence_is_zero(rows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
-    # A reporter that published these months of a year had no trade where it has no row. Weights stay missing for
-    # products it doesn't weigh, and for those it weighs in more than one way, which can't be compared.
+def _silence_is_zero(rows: pd.DataFrame, chosen: pd.DataFrame, said: np.ndarray) -> pd.DataFrame:
+    # A reporter that published these months of a year had no trade where it has no row (`said`, shape (n_rows,
+    # n_years), tells where it has one). Weights stay missing for products it doesn't weigh, and for those it weighs
+    # in more than one way, which can't be compared.
     seen = chosen[[*OFFICE, "back"]].drop_duplicates().assign(seen=True)
     seen = seen.pivot_table(index=OFFICE, columns="back", values="seen", aggfunc="first").reindex(columns=list(BACK))
-    is_seen = seen.reindex(pd.MultiIndex.from_frame(rows[OFFICE])).notna().to_numpy()
+    is_silent = seen.reindex(pd.MultiIndex.from_frame(rows[OFFICE])).notna().to_numpy() & ~said
     is_weighed = rows["basis"].ne("none").to_numpy()
     weighed = rows[is_weighed].groupby([*OFFICE, "hs_code"])["basis"].nunique()
     ways = weighed.reindex(pd.MultiIndex.from_frame(rows[[*OFFICE, "hs_code"]])).to_numpy()
     values, weights = ([f"{what}_{back}" for back in BACK] for what in ("value", "tonnes"))
     value, weight = rows[values].to_numpy(), rows[weights].to_numpy()
-    value = np.where(np.isnan(value) & is_seen, 0.0, value)
-    weight = np.where(np.isnan(weight) & is_seen & is_weighed[:, None], 0.0, weight)
+    value = np.where(is_silent, 0.0, value)
+    weight = np.where(is_silent & is_weighed[:, None], 0.0, weight)
     weight = np.where((ways > 1)[:, None], np.nan, weight)
     return rows.assign(
         **{name: value[:, at] for at, name in enumerate(values)},

@@ -37,11 +37,12 @@ class Rebuilt:
     old: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Group:
-    """The files of one release."""
+    """The files of one release, and when the first of them came."""
 
     files: list[Loaded]
+    kept_at: dt.datetime
     is_accepted: bool
 
     @property
@@ -116,33 +117,38 @@ def withdraw_file(store: Store, payload: Payload, *, now: dt.datetime) -> Payloa
 
 def _groups(store: Store, module: ModuleType, *, now: dt.datetime) -> list[_Group]:
     name = module.SPEC.name
-    loaded: list[tuple[Loaded, bool]] = []
+    groups: dict[tuple[dt.datetime | None, dt.datetime | None], _Group] = {}
     if name in collection.BUNDLE_FILES:
-        loaded.append((load(module, Incoming(BUNDLE / collection.BUNDLE_FILES[name]), now=now), False))
+        file = load(module, Incoming(BUNDLE / collection.BUNDLE_FILES[name]), now=now)
+        groups[None, None] = _Group([file], dt.datetime.min.replace(tzinfo=dt.UTC), False)
     for payload in kept(payload_folder(store), name):
         file = load(module, Incoming(payload.path, origin=payload.origin), now=now)
-        loaded += [(replace(file, release=release), payload.is_accepted) for release in payload.releases]
-    groups: dict[tuple[dt.datetime | None, bool], list[tuple[Loaded, bool]]] = {}
-    for entry, is_accepted in loaded:
-        # The embedded file is a release of its own.
-        key = (entry.release.at, entry.path.parent == BUNDLE)
-        groups.setdefault(key, []).append((entry, is_accepted))
-    return [_Group([file for file, _ in group], any(accepted for _, accepted in group)) for group in groups.values()]
+        for release in payload.releases:
+            # Undated files are a release only together with those that came with them.
+            key = (release.at, None if release.at is not None else payload.kept_at)
+            group = groups.setdefault(key, _Group([], payload.kept_at, False))
+            files = [*group.files, replace(file, release=release)]
+            groups[key] = replace(group, files=files, is_accepted=group.is_accepted or payload.is_accepted)
+    return list(groups.values())
 
 
 def _in_order(groups: list[_Group], *, now: dt.datetime) -> list[_Group]:
-    """Sort releases: dated ones by date, each undated one before the first that is not older."""
-    dated = [(group.released, group) for group in groups if group.released is not None]
-    ordered = [group for _, group in sorted(dated, key=lambda pair: pair[0])]
-    for group in [group for group in groups if group.released is None]:
+    """Put releases in the order in which they came, dated ones among themselves by date.
+
+    An undated one goes behind every dated one that is older; it then counts from when its newest figure was due.
+    """
+    came = sorted(groups, key=lambda group: (group.kept_at, group.released is not None, group.released))
+    by_date = sorted((group for group in groups if group.released is not None), key=lambda group: group.released or now)
+    dated = iter(by_date)
+    ordered = [group if group.released is None else next(dated) for group in came]
+    for group in [group for group in ordered if group.released is None]:
         as_vintage = Vintage("", None, group.newest, now, ())
-        after = [at for at, each in enumerate(ordered) if is_older(each.released, each.newest, as_vintage)]
-        if not after:
-            # As when the first file of a source comes without a date: its lags hold.
-            ordered.insert(sum(each.released is None for each in ordered), group)
-            continue
-        files = [replace(file, release=Release(group.newest, "rebuild")) for file in group.files]
-        ordered.insert(max(after) + 1, _Group(files, group.is_accepted))
+        at = ordered.index(group)
+        older = [i for i, each in enumerate(ordered) if i > at and is_older(each.released, each.newest, as_vintage)]
+        if older:
+            files = [replace(file, release=Release(group.newest, "rebuild")) for file in group.files]
+            ordered.insert(max(older) + 1, replace(group, files=files))
+            ordered.pop(at)
     return ordered
 
 

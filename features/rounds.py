@@ -32,7 +32,7 @@ from features.releases import Receipt
 from features.sources.spec import Request
 from features.store import Store
 
-__all__ = ["Attempt", "Outcome", "Round", "collect", "collectable", "plan_round", "read_attempts"]
+__all__ = ["Attempt", "Outcome", "Round", "collect", "collectable", "plan_round", "read_attempts", "why_skipped"]
 
 MOST_REQUESTS = 5000
 STATES = ("new", "unchanged", "failed", "skipped")
@@ -97,6 +97,25 @@ def plan_round(names: Sequence[str] | None, how: Round, *, now: dt.datetime) -> 
         ConfigError: a source is unknown or cannot be collected.
     """
     plan: dict[str, list[Request] | str] = {}
+    for name, why in why_skipped(names, how).items():
+        module = source(name)
+        try:
+            plan[name] = why or list(module.requests(how.endpoint(module), now=now, key=how.key(module)))
+        except Exception as problem:  # a source's module may fail in any way; the others are listed all the same
+            plan[name] = f"its requests cannot be made ({type(problem).__name__}: {problem})"
+    return plan
+
+
+def why_skipped(names: Sequence[str] | None, how: Round) -> dict[str, str]:
+    """Give the sources of a round in order, each with the reason why it can't be asked, empty if it can.
+
+    Args:
+        names: the sources, all that can be collected when None.
+
+    Raises:
+        ConfigError: a source is unknown or cannot be collected.
+    """
+    reasons = {}
     for name in collectable() if names is None else names:
         module = source(name)
         if not hasattr(module, "requests"):
@@ -104,14 +123,12 @@ def plan_round(names: Sequence[str] | None, how: Round, *, now: dt.datetime) -> 
                 f"{name} cannot be collected: {module.SPEC.publisher} serves no file for programs. Download it at "
                 f"{module.SPEC.address} and give it to `oresight ingest {name} FILE`"
             )
-        key = how.key(module)
-        if module.SPEC.key_setting and key is None:
-            plan[name] = f"it needs a key, and the environment variable {module.SPEC.key_setting} is not set"
+        reasons[name] = ""
+        if module.SPEC.key_setting and how.key(module) is None:
+            reasons[name] = f"it needs a key, and the environment variable {module.SPEC.key_setting} is not set"
         elif not how.endpoint(module):
-            plan[name] = f"no address is known to download it from; name one in the setting endpoints.{name}"
-        else:
-            plan[name] = list(module.requests(how.endpoint(module), now=now, key=key))
-    return plan
+            reasons[name] = f"no address is known to download it from; name one in the setting endpoints.{name}"
+    return reasons
 
 
 def collect(
@@ -131,12 +148,12 @@ def collect(
     Returns:
         One outcome per source, in the order of `names`.
     """
-    plan = plan_round(names, how, now=now())
-    outcomes = {name: Outcome(name, "skipped", message=why) for name, why in plan.items() if isinstance(why, str)}
+    reasons = why_skipped(names, how)
+    outcomes = {name: Outcome(name, "skipped", message=why) for name, why in reasons.items() if why}
     for outcome in outcomes.values():
         told(outcome)
     root = store.folder.parent
-    wanted = [name for name in plan if name not in outcomes]
+    wanted = [name for name, why in reasons.items() if not why]
     with _only_one(root) as scratch, _threads(how.side_by_side) as (threads, running):
         waiting: dict[Future[list[Fetched]], str] = {
             threads.submit(_fetch, source(name), how, scratch / name, root / "http-cache", now(), running): name
@@ -147,7 +164,7 @@ def collect(
             outcomes[name] = _read(store, name, done, now())
             _note_attempt(root, outcomes[name], now())
             told(outcomes[name])
-    return [outcomes[name] for name in plan]
+    return [outcomes[name] for name in reasons]
 
 
 @contextmanager

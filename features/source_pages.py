@@ -47,21 +47,23 @@ oresight rebuild [--without FILE]                        read everything again: 
 Files that came out at one moment are one **release**. Its moment is what `--released` says, else what the file says
 itself, else the folder's date, else, for what was fetched, the moment of fetching.
 
-- In the **first** release of a source each figure counts from the date its lag rule gives, but not later than the release.
-  Its history is taken as never revised: an approximation, and the only one possible.
+- In the **first** release of a source each figure counts from the date its lag rule gives, but not later than the
+  release. Its history is taken as never revised: an approximation, and the only one possible.
 - In a **later** release a figure that is the same adds nothing; one that changed is a revision and counts from that
   release; one never seen before counts from its lag date if the release before could not have held it yet, else from
   the release that brings it.
-- Releases are read oldest first. An older one that comes late is kept and not read; `oresight rebuild` puts it in its place.
+- Releases are read oldest first. An older one that comes late is kept and not read; `oresight rebuild` puts it in
+  its place.
 - A file whose release nobody knows must not contradict what is stored; say when it came out with `--released`.
-- A figure that a release no longer holds is counted and stays. Sources that withdraw entries by leaving them out are marked below.
+- A figure that a release no longer holds is counted and stays. Sources that withdraw entries by leaving them out are
+  marked below.
 
 [Decision 0010](decisions/0010-collection.md) gives the reasons and a worked example.
 
-A release is taken whole or not at all. More than 0.1 % rejected rows refuse a file; fewer go to the quarantine table with file,
-row, field, value and reason, and are counted on the screen. A file is refused, too, when a column is missing, a
-unit unknown, a date in the future, when the figures of a series are all of a sudden a thousand times as large or as small
-as the stored ones, or when a list has lost more than a fifth of its entries. It then lies under
+A release is taken whole or not at all. More than 0.1 % rejected rows refuse a file; fewer go to the quarantine table
+with file, row, field, value and reason, and are counted on the screen. A file is refused, too, when a column is
+missing, a unit unknown, a date in the future, when the figures of a series are all of a sudden a thousand times as
+large or as small as the stored ones, or when a list has lost more than a fifth of its entries. It then lies under
 `payloads/SOURCE/quarantine/` of the home folder with the reason, and the last good data stay. `--accept-jumps` takes
 figures that jumped, or a list that shrank, if that is how the world is. Accepted files are kept byte for byte under
 `payloads/SOURCE/`, each under its own digest. Taking in the same file twice adds nothing.

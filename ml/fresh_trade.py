@@ -165,8 +165,8 @@ def page_text(rows: list[dict[str, Any]], command: str) -> str:
         "The event is that of the current year. *Who* is concordance within one date, *when* within one pair; 0.5 is",
         "a coin. Gains are against plain trade at the same date, on the same rows and bootstrap draws; one whose",
         "interval holds zero is no gain. *Covered*: the reporting offices bought some of the supplier's exports in the",
-        "last known trade year, and its figures can be compared. Onset is as plain trade knows it; a scenario that knows",
-        "a year more also knows which pairs fell meanwhile, so its own onset rows stand beside them.",
+        "last known trade year, and its figures can be compared. Onset is as plain trade knows it; a scenario that",
+        "knows a year more also knows which pairs fell meanwhile, so its own onset rows stand beside them.",
         "",
     ]
     told = [row for row in rows if row["slice"] in HEADLINES and row["target"] == "supply_drop" and "when_gain" in row]

@@ -155,7 +155,7 @@ def page_text(events: pd.DataFrame, sentences: list[str], meta: dict[str, Any]) 
         *(f"- {sentence}" for sentence in sentences),
         "",
         "Probability of a supply drop in the year the disruption bites, by weeks before it became known, forecast with",
-        "what was known in that week. *Normal* is the pair's own rate. Where a column is empty, that year was two ahead.",
+        "what was known in that week. *Normal* is the pair's own rate. An empty cell: that year was two ahead.",
         "",
         "| known on | pair | what happened | 52 | 26 | 13 | 4 | 1 | normal | first alert | verdict | outcome |",
         "|---|---|---|---:|---:|---:|---:|---:|---:|---:|---|---|",

@@ -91,7 +91,8 @@ def spike_rows(table: pd.DataFrame, catalog: Catalog, dates: Sequence[dt.datetim
     index = pd.MultiIndex.from_product([group.index, dates], names=["mineral", "as_of"]).to_frame(index=False)
     index = index.astype({"mineral": "str", "as_of": "datetime64[us, UTC]"})
     joined = panel.join_steps(index, steps)
-    joined = joined.join(prices.SIGNAL.combine(joined))
+    extra = prices.SIGNAL.combine(joined)
+    joined = joined.drop(columns=extra.columns, errors="ignore").join(extra)
     rows = one_per_series(joined[usable(joined)], catalog)
     rows = rows.assign(
         price_group=rows["mineral"].map(group).astype("str"),

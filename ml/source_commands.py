@@ -26,7 +26,7 @@ from features.intake import Incoming
 from features.knowledge_time import UTC, as_moment
 from features.payloads import kept, quarantined
 from features.revisions import revisions as list_changes
-from features.rounds import Outcome, Round, plan_round, read_attempts
+from features.rounds import Outcome, Round, plan_round, read_attempts, why_skipped
 from features.rounds import collect as collect_round
 from features.store import Store
 from ml.knowledge import open_store
@@ -129,7 +129,8 @@ def collect(
     """Fetch sources side by side and take what came into the store."""
     settings = load_settings(home)
     how = _round(settings)
-    plan_round(sources or None, how, now=_now())
+    # What is wrong in the command is said before the store is opened.
+    why_skipped(sources or None, how)
     store = open_store(settings, now=_now(), say=say)
     return [asdict(outcome) for outcome in collect_round(store, sources or None, how, now=_now, told=told)]
 

@@ -178,9 +178,9 @@ def print_sources(rows: Sequence[dict[str, Any]]) -> None:
         table.add_row(
             row["name"],
             fetched,
-            row["newest_observation"] or "nothing yet",
+            row["newest_observation"] or "",
             covers,
-            "; ".join(_states(row)) or "fine",
+            "; ".join(_states(row)) or ("fine" if row["rows"] else "nothing yet"),
             f"{row['rows']:,}",
             row["newest_known_on"] or "",
         )

@@ -45,50 +45,72 @@ def change(above: pd.Series, below: pd.Series, what: str) -> pd.Series:
     return ratio.where((above > 0) | (below > 0))
 
 
-def _reference(rows: pd.DataFrame, what: str) -> pd.Series:
-    # All three years before, or nothing: a mean over fewer would be another comparison.
-    return rows[[f"{what}_{back}" for back in BACK[1:]]].mean(axis=1, skipna=False)
+def _comparable(rows: pd.DataFrame) -> pd.DataFrame:
+    # Before anything is summed: only what is known on both sides of a comparison enters it. Else a reporter whose
+    # figure is withheld this year, or that began to publish last year, would make a fall or a rise.
+    out = rows.drop(columns=[f"{what}_{back}" for what in FLOOR for back in BACK])
+    for what in FLOOR:
+        by_back = rows[[f"{what}_{back}" for back in BACK]].to_numpy()
+        three = ~np.isnan(by_back).any(axis=1)
+        one = ~np.isnan(by_back[:, :2]).any(axis=1)
+        whole = ~np.isnan(by_back[:, :3]).any(axis=1) & rows["months"].eq(12).to_numpy()
+        columns = {
+            "now_3y": np.where(three, by_back[:, 0], np.nan),
+            "then_3y": np.where(three, by_back[:, 1:].sum(axis=1) / 3, np.nan),
+            "now_1y": np.where(one, by_back[:, 0], np.nan),
+            "then_1y": np.where(one, by_back[:, 1], np.nan),
+            "last_year": np.where(whole, by_back[:, 0], np.nan),
+            "mean_year": np.where(whole, by_back[:, :3].sum(axis=1) / 3, np.nan),
+        }
+        out = out.assign(**{f"{what}_{name}": column for name, column in columns.items()})
+    priced = rows[[f"{what}_{back}" for what in FLOOR for back in (0, 1)]].notna().all(axis=1)
+    return out.assign(**{f"priced_{what}_{b}": rows[f"{what}_{b}"].where(priced) for what in FLOOR for b in (0, 1)})
 
 
 def _sums(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    columns = [f"{what}_{back}" for what in FLOOR for back in BACK]
+    columns = [name for name in rows.columns if name.startswith(("value_", "tonnes_", "priced_"))]
     return rows.groupby(["moment", *keys])[columns].sum(min_count=1)
 
 
 def _comparisons(sums: pd.DataFrame) -> pd.DataFrame:
-    out = {}
-    for what, prefix in (("value", ""), ("tonnes", "tonnes_")):
-        out[f"{prefix}vs_3y"] = change(sums[f"{what}_0"], _reference(sums, what), what)
-        out[f"{prefix}vs_1y"] = change(sums[f"{what}_0"], sums[f"{what}_1"], what)
+    out = {
+        f"{prefix}vs_{years}": change(sums[f"{what}_now_{years}"], sums[f"{what}_then_{years}"], what)
+        for what, prefix in (("value", ""), ("tonnes", "tonnes_"))
+        for years in ("3y", "1y")
+    }
     return pd.DataFrame(out, index=sums.index)
 
 
 def _falling(rows: pd.DataFrame) -> pd.Series:
     per_office = _sums(rows, ["reporter", *PAIR])
-    reference = _reference(per_office, "value")
-    is_falling = (per_office["value_0"] < FALL_RATIO * reference).astype("float64").where(reference > 0)
+    normal = per_office["value_then_3y"]
+    is_falling = (per_office["value_now_3y"] < FALL_RATIO * normal).astype("float64").where(normal > 0)
     return is_falling.groupby(level=["moment", *PAIR]).mean()
 
 
 def _projected(sums: pd.DataFrame, before: pd.DataFrame, what: str) -> pd.Series:
     # `before` is the full year before: its level times this year's pace stands for the whole of this year.
     before = before.reindex(sums.index)
-    pace = (sums[f"{what}_0"] + FLOOR[what]) / (sums[f"{what}_1"] + FLOOR[what])
-    full = before[[f"{what}_{back}" for back in BACK[:3]]].mean(axis=1, skipna=False)
-    return change(before[f"{what}_0"] * pace, full, what)
+    pace = (sums[f"{what}_now_1y"] + FLOOR[what]) / (sums[f"{what}_then_1y"] + FLOOR[what])
+    return change(before[f"{what}_last_year"] * pace, before[f"{what}_mean_year"], what)
+
+
+def _price(sums: pd.DataFrame, back: int) -> pd.Series:
+    tonnes = sums[f"priced_tonnes_{back}"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(sums[f"priced_value_{back}"] / tonnes).where(tonnes > 0)
 
 
 def _pairs(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     sums = _sums(rows, PAIR)
     out = _comparisons(sums)
-    world = sums.groupby(level=["moment", "mineral"]).transform("sum", min_count=1)
-    share = [sums[f"value_{back}"] / world[f"value_{back}"].where(world[f"value_{back}"] > 0) for back in (0, 1)]
+    of_all = sums.groupby(level=["moment", "mineral"]).transform("sum", min_count=1)
+    share = [sums[name] / of_all[name].where(of_all[name] > 0) for name in ("value_now_1y", "value_then_1y")]
     out["share_change"] = share[0] - share[1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        price = [np.log(sums[f"value_{b}"] / sums[f"tonnes_{b}"]).where(sums[f"tonnes_{b}"] > 0) for b in (0, 1)]
-        out["price_change"] = (price[0] - price[1]).replace([np.inf, -np.inf], np.nan).clip(-MAX_LOG, MAX_LOG)
+    price = _price(sums, 0) - _price(sums, 1)
+    out["price_change"] = price.replace([np.inf, -np.inf], np.nan).clip(-MAX_LOG, MAX_LOG)
     out["reporters_falling"] = _falling(rows)
-    past = _sums(before[before["months"].eq(12)], PAIR)
+    past = _sums(before, PAIR)
     for what, name in (("value", "projected_vs_3y"), ("tonnes", "projected_tonnes_vs_3y")):
         out[name] = _projected(sums, past, what)
     groups = rows.groupby(["moment", *PAIR])
@@ -108,7 +130,7 @@ def describe(known: pd.DataFrame, codes: pd.DataFrame) -> dict[str, pd.DataFrame
     Returns:
         By level (`LEVELS`): one row per moment and unit, with the columns of both pictures, `new_...` and `old_...`.
     """
-    raw = {"new": cumulations(known, 0), "old": cumulations(known, 1)}
+    raw = {name: _comparable(cumulations(known, years)) for name, years in (("new", 0), ("old", 1))}
     mapped = {name: with_minerals(rows, codes) for name, rows in raw.items()}
     nothing = mapped["old"].head(0)
     levels: dict[str, list[pd.DataFrame]] = {level: [] for level in LEVELS}

@@ -64,6 +64,7 @@ STEP_FEATURES = tuple(
 YEARS_BACK = (1, 2, 3)
 HELPERS = ("prices_series", "prices_newest_month", "prices_newest_log", *(f"prices_log_mean_{n}y" for n in YEARS_BACK))
 FRESH_MONTHS, MIN_MONTHS = 6, 24
+ENERGY = ["prices_energy_return_12m", "prices_energy_month"]
 GROUP_MONTHS = 37
 
 
@@ -125,7 +126,7 @@ def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
     columns = [*STEP_FEATURES, *HELPERS]
     rows = changes(moments, np.array(minerals).reshape(len(moments), len(book.minerals), len(columns)), columns)
     rows["mineral"] = pd.array([book.minerals[at] for at in rows.pop("unit")], dtype="str")
-    context_rows = changes(moments, np.array(energy).reshape(len(moments), 1, 1), ["prices_energy_return_12m"])
+    context_rows = changes(moments, np.array(energy).reshape(len(moments), 1, len(ENERGY)), ENERGY)
     rows = rows.sort_values(["mineral", "available_at"], ignore_index=True)
     return [
         Steps(("mineral",), rows[["mineral", "available_at", *columns]]),
@@ -133,11 +134,11 @@ def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
     ]
 
 
-def describe_moment(known: Known, book: Book) -> tuple[NDArray[np.float64], float]:
+def describe_moment(known: Known, book: Book) -> tuple[NDArray[np.float64], tuple[float, float]]:
     """Describe what is known at one moment.
 
     Returns:
-        (n_minerals, n_columns) in the order of the step function, and the change of energy prices.
+        (n_minerals, n_columns) in the order of the step function; the change of energy prices and their newest month.
     """
     chosen = book.choose(known)
     shape = describe(_ending_with_newest(known, np.arange(len(known.last)), MONTHS_NEEDED))
@@ -151,9 +152,10 @@ def describe_moment(known: Known, book: Book) -> tuple[NDArray[np.float64], floa
     table = np.column_stack(
         [*(found[name.removeprefix("prices_")] for name in STEP_FEATURES), _helpers(known, followed)]
     )
-    is_fresh = known.last[book.context] >= known.last.max() - FRESH_MONTHS
-    energy = np.where(is_fresh, shape["return_12m"][book.context], np.nan)
-    return np.where(has[:, None], table, np.nan), float(mean_of_known(energy, 1))
+    newest = known.last[book.context]
+    energy = np.where(newest >= known.last.max() - FRESH_MONTHS, shape["return_12m"][book.context], np.nan)
+    month = float(newest.max() + FIRST_MONTH) if newest.max() >= 0 else np.nan
+    return np.where(has[:, None], table, np.nan), (float(mean_of_known(energy, 1)), month)
 
 
 def _group_features(
@@ -220,15 +222,23 @@ def changes(moments: list[pd.Timestamp], values: NDArray[np.float64], columns: l
 
 
 def combine(joined: pd.DataFrame) -> pd.DataFrame:
-    """Add the age of the newest price, and the price against its mean in the last known year of trade."""
-    newest = joined["prices_newest_month"]
+    """Add the newest price's age and its move since the last known trade year; blank what is older than half a year.
+
+    A return of a price that stopped long ago says nothing of today. Its age and the length of its record stay.
+    """
+    month, newest = month_number(joined["as_of"]), joined["prices_newest_month"]
     years = newest // 12 - joined.get("trade_last_year", pd.Series(np.nan, index=joined.index))
     since = pd.Series(np.nan, index=joined.index)
     for back in YEARS_BACK:
         ratio = joined["prices_newest_log"] - joined[f"prices_log_mean_{back}y"]
         since = since.where(years.ne(back), ratio.clip(-4.0, 4.0))
-    age = month_number(joined["as_of"]) - newest
-    return pd.DataFrame({"prices_age_months": age.astype("float64"), "prices_since_trade_year": since})
+    age = (month - newest).astype("float64")
+    blanked = joined[[name for name in STEP_FEATURES if name != "prices_years_known"]].assign(
+        prices_since_trade_year=since
+    )
+    blanked = blanked.where(age <= FRESH_MONTHS)
+    energy = joined["prices_energy_return_12m"].where(month - joined["prices_energy_month"] <= FRESH_MONTHS)
+    return blanked.assign(prices_age_months=age, prices_energy_return_12m=energy)
 
 
 SIGNAL = Signal("prices", ("prices",), FEATURES, steps, combine)

@@ -61,7 +61,7 @@ def _json(path: Path) -> pd.DataFrame:
             found=f"{', '.join(missing)} missing",
             remedy="Has the interface changed?",
         )
-    text = {name: table[name].astype("str").str.strip() for name in (*WANTED[:6], *TOTALS)}
+    text = {name: _code(table[name]) for name in (*WANTED[:6], *TOTALS)}
     weight = _number(table["netWgt"])
     quantity = _number(table["qty"]).where(table["qtyUnitAbbr"].eq("kg")) if "qty" in table else weight
     flags = [table[name].eq(True) for name in ("isNetWgtEstimated", "isQtyEstimated") if name in table]
@@ -152,6 +152,11 @@ def _china(table: pd.DataFrame) -> pd.DataFrame:
             "is_total": True,
         }
     )[RAW_COLUMNS]
+
+
+def _code(column: pd.Series) -> pd.Series:
+    # One missing number makes a column of codes floats: 180 would read 180.0.
+    return column.astype("str").fillna("").str.strip().str.removesuffix(".0")
 
 
 def _number(column: pd.Series) -> pd.Series:

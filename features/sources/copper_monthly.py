@@ -6,8 +6,9 @@ copper content. The bulletins themselves are PDF files and workbooks without a c
 
 Some of Peru's months are misread (August 2018 says 220 t). A month is *implausible* when it is under half or over twice
 the median of the twelve months on either side, or when both its neighbours are: what stands between
-two wrong figures is not trusted. Such months go to quarantine. A country that really loses half its mines
-in one month would be held back as well, until somebody has looked: `CONFIRMED` lets such a month through.
+two wrong figures is not trusted. Such months are stored as withdrawn, with the figure as it stands in the file: the
+history shows them, no reading gives them, and a corrected figure revises them. A country that really loses half its
+mines in one month would be held back as well, until somebody has looked: `CONFIRMED` lets such a month through.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from features.errors import BadInput
 from features.knowledge_time import MonthLag, as_moment
 from features.sources.spec import Harvest, SourceSpec, reject_rows
 
-__all__ = ["CONFIRMED", "FILES", "MAX_REJECTED_FRAC", "SPEC", "harmonise", "implausible", "parse", "released"]
+__all__ = ["CONFIRMED", "FILES", "SPEC", "harmonise", "implausible", "parse", "released"]
 
 SPEC = SourceSpec(
     name="copper_monthly",
@@ -39,8 +40,6 @@ SPEC = SourceSpec(
     takes="JSON with generated_at and the series of Chile and Peru",
     stale_after_days=110,
 )
-# The known wrong months alone are 5 % of the file, so the usual 0.1 % cannot be asked of it.
-MAX_REJECTED_FRAC = 0.1
 FILES = ("supply_chain_mining_chile_peru*.json",)
 
 # Series -> country, tonnes per unit.
@@ -111,7 +110,7 @@ def implausible(tonnes: pd.Series) -> pd.Series:
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, now: dt.datetime) -> Harvest:
-    """Turn a raw table into rows of `production_monthly`; implausible months are rejected."""
+    """Turn a raw table into rows of `production_monthly`; implausible months are withdrawn."""
     known = {name: catalog.country(supplier).iso3 for name, (supplier, _) in SERIES.items()}
     factor = raw["series"].map({name: tonnes for name, (_, tonnes) in SERIES.items()})
     date = pd.to_datetime(raw["date"], format="%Y-%m-%d", errors="coerce", utc=True)
@@ -126,7 +125,6 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, 
         ("series", ~raw["series"].isin(SERIES), "an unknown series"),
         ("date", date.isna() | (date >= pd.Timestamp(now)), f"not a month that has ended by {now.date()}"),
         ("value", ~raw["value"].between(0, float("inf"), inclusive="left"), "no readable quantity, or below zero"),
-        ("value", is_odd, "implausible beside the year before and after; see CONFIRMED if it is true"),
     )
     rejected, is_bad = reject_rows(raw, checks, file=file)
     good = rows[~is_bad]
@@ -140,7 +138,8 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, 
             "is_estimated": False,
             "available_at": pd.Series(at, index=good.index, dtype="datetime64[us, UTC]"),
             "source": SPEC.name,
-            "is_retracted": False,
+            "is_retracted": is_odd[~is_bad],
         }
     )
-    return Harvest({"production_monthly": facts}, rejected, {"months held back as implausible": int(is_odd.sum())})
+    held_back = int(facts["is_retracted"].sum())
+    return Harvest({"production_monthly": facts}, rejected, {"implausible months stored as withdrawn": held_back})

@@ -3,7 +3,13 @@
 A source module holds `SPEC`, `parse(path) -> raw` (a table whose `row` column is
 the row in the file, header not counted) and `harmonise(raw, ...) -> Harvest`. One that
 can be collected also holds `requests(endpoint, *, now, key) -> list[Request]`, and, where
-an answer promises more pages, `follow(request, path) -> list[Request]`.
+an answer promises more pages, `follow(request, path) -> list[Request]`; either raises
+`BadInput` if less came than was promised, and then nothing of the source is stored.
+
+Optional names: `released(raw) -> moment or None`, when the file itself says it came out;
+`FILES` and `FOLDERS`, what `oresight ingest-dir` gives it (patterns, and folders other than its
+name); `WITHDRAWS = True` if an entry that a release no longer holds is withdrawn by that;
+`MAX_SHRINK_FRAC`, the share of its entries that a list may lose at once.
 """
 
 from __future__ import annotations

@@ -63,9 +63,11 @@ LONG_COLUMNS = [
     *("Unit", "Year", "Value", "Notes", "Is critical mineral 2025", "Other notes"),
 ]
 WIDE_TEXTS = ["SOURCE", "COMMODITY", "COUNTRY", "TYPE", "UNIT_MEAS", "PROD_NOTES", "CAP_NOTES", "RESERVE_NOTES"]
-RAW_COLUMNS = ["row", "layout", "commodity", "statistic", "unit", "country", "year", "text", "note", "is_estimated"]
+RAW_COLUMNS = ["row", "layout", "kind", "commodity", "statistic", "unit", "country", "year", "text", "note"]
+RAW_COLUMNS += ["is_estimated"]
 # The publisher's own names of countries, where the catalogue has none like them.
 COUNTRIES = {"Korea, North": "PRK", "Korea, Republic of": "KOR"}
+PRODUCTION = "Production"
 NO_COUNTRY = ("World total", "Other countries", "Other Countries")
 UNKNOWN, NIL, ELSEWHERE = ("", "W", "NA", "XX"), "—", "s"
 TONNES_PER_UNIT = {
@@ -105,7 +107,9 @@ def requests(endpoint: str, *, now: dt.datetime, key: str | None) -> list[Reques
 
 
 def parse(path: Path) -> pd.DataFrame:
-    """Read either layout as rows of `RAW_COLUMNS`: one per figure of production; texts without odd blanks.
+    """Read either layout as rows of `RAW_COLUMNS`: one per figure; texts without odd blanks.
+
+    `kind` is `PRODUCTION` for figures of the world tables of production, else "other".
 
     Raises:
         BadInput: the file is missing, damaged, or neither layout.
@@ -144,20 +148,27 @@ def _wide(table: pd.DataFrame, before: int, last: int) -> pd.DataFrame:
         "country": _words(table["COUNTRY"]),
         "note": note,
     }
+    columns = [(before, f"PROD_{before}", said), (last, f"PROD_EST_ {last}", True)]
     parts = [
-        pd.DataFrame(shared | {"year": year, "text": _words(table[column]), "is_estimated": is_estimated})
-        for year, column, is_estimated in ((before, f"PROD_{before}", said), (last, f"PROD_EST_ {last}", True))
+        pd.DataFrame(
+            shared | {"kind": PRODUCTION, "year": year, "text": _words(table[column]), "is_estimated": is_estimated}
+        )
+        for year, column, is_estimated in columns
     ]
+    for year, column in ((before, f"CAP_{before}"), (last, f"CAP_EST_ {last}"), (last, f"RESERVES_{last}")):
+        others = pd.DataFrame(shared | {"kind": "other", "year": year, "text": table[column], "is_estimated": False})
+        parts.append(others[table[column].str.strip().ne("")])
     return pd.concat(parts, ignore_index=True)[RAW_COLUMNS]
 
 
 def _long(table: pd.DataFrame) -> pd.DataFrame:
-    is_world = table["Section"].str.startswith("World") & table["Statistics"].eq("Production")
-    rows = table[is_world]
+    is_world = table["Section"].str.startswith("World") & table["Statistics"].eq(PRODUCTION)
+    rows = table
     year = pd.to_numeric(rows["Year"], errors="coerce")
     raw = {
         "row": rows["row"],
         "layout": "long",
+        "kind": pd.Series("other", index=rows.index).mask(is_world, PRODUCTION),
         "commodity": _words(rows["Commodity"]),
         "statistic": _words(rows["Statistics_detail"]),
         "unit": _words(rows["Unit"]),
@@ -165,9 +176,9 @@ def _long(table: pd.DataFrame) -> pd.DataFrame:
         "year": year,
         "text": _words(rows["Value"]),
         "note": _words(rows["Notes"]),
-        "is_estimated": rows["Notes"].str.startswith("Estimated") | year.eq(year.max()),
+        "is_estimated": rows["Notes"].str.startswith("Estimated") | year.eq(year[is_world].max()),
     }
-    if rows.empty:
+    if not is_world.any():
         raise BadInput(
             where="the long file, column Section",
             expected="world tables of production",
@@ -191,6 +202,7 @@ def _iso3(name: str, catalog: Catalog) -> str:
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: dt.datetime) -> Harvest:
     """Turn a raw table into rows of `production`: tonnes by mineral, country and year, all from one edition."""
+    others, raw = int(raw["kind"].ne(PRODUCTION).sum()), raw[raw["kind"].eq(PRODUCTION)]
     is_country = ~raw["country"].str.startswith(NO_COUNTRY)
     keys = list(zip(raw["layout"], raw["commodity"], raw["statistic"], raw["unit"], strict=True))
     mineral = pd.Series([TABLES.get(key, ("?", np.nan))[0] for key in keys], index=raw.index, dtype="str")
@@ -212,6 +224,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     rejected, is_bad = reject_rows(raw, checks, file=file)
     known = rows[is_ours & ~is_bad & number.notna() & text.ne(ELSEWHERE)]
     counts = {
+        "figures of reserves, capacities and the United States' own tables": others,
         "figures of other minerals": int((is_country & mineral.eq("")).sum()),
         "world totals and other countries": int((~is_country).sum()),
         "figures withheld or unknown": int((is_ours & text.isin(UNKNOWN)).sum()),

@@ -29,8 +29,9 @@ from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import UTC
 from features.sources.spec import Harvest, SourceSpec, reject_rows
+from features.sources.us_calendar import newest_month, release_of_month
 
-__all__ = ["FILES", "SPEC", "harmonise", "parse", "release_of_month", "released"]
+__all__ = ["FILES", "SPEC", "harmonise", "newest_month", "parse", "release_of_month", "released"]
 
 SPEC = SourceSpec(
     name="usitc_dataweb",
@@ -69,26 +70,6 @@ UNITS = {
     "no units collected": ("none", np.nan),
 }
 RAW_COLUMNS = ["row", "country", "hs_code", "unit", "year", "last_month", "value", "quantity", "asked_on"]
-
-
-def release_of_month(year: int, month: int) -> dt.datetime:
-    """Give a day by which the United States' figures of a month were out, from the release calendar, rounded up.
-
-    The Census Bureau's report came about the 20th of the second month after until early 2004, between the
-    10th and the 14th until 2012, and between the 2nd and the 7th since.
-    """
-    at = year * 12 + month + 1
-    out_year, out_month = at // 12, at % 12 + 1
-    day = 21 if (year, month) < (2004, 1) else 14 if year < 2013 else 8
-    return dt.datetime(out_year, out_month, day, tzinfo=UTC)
-
-
-def newest_month(moment: dt.datetime) -> tuple[int, int]:
-    """Give the (year, month) whose figures were the newest out at `moment`."""
-    year, month = moment.year, moment.month
-    while release_of_month(year, month) > moment:
-        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
-    return year, month
 
 
 def parse(path: Path) -> pd.DataFrame:

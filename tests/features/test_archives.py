@@ -47,8 +47,9 @@ def test_honest_archives_pass(tmp_path: Path):
         ({"/etc/a.csv": b"a"}, "members inside its own folder"),
         ({"..\\a.csv": b"a"}, "members inside its own folder"),
         ({"C:/a.csv": b"a"}, "members inside its own folder"),
-        ({"xl/a.xml": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}, "without entities"),
-        ({"xl/a.xml": '<?xml version="1.0"?><!DOCTYPE a>'.encode("utf-16")}, "without entities"),
+        ({"xl/a.xml": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}, "declares no entities"),
+        ({"xl/a.xml": '<!DOCTYPE a [<!ENTITY b "c">]><a/>'.encode("utf-16")}, "declares no entities"),
+        ({"xl/a.xml": b"<!-- " + b"x" * 900_000 + b" -->" + b'<!DOCTYPE a [<!ENTITY b "c">]><a/>'}, "no entities"),
     ],
 )
 def test_a_zip_beyond_a_limit_is_refused(tmp_path: Path, members: dict[str, bytes], words: str):
@@ -58,6 +59,16 @@ def test_a_zip_beyond_a_limit_is_refused(tmp_path: Path, members: dict[str, byte
     assert str(path) in str(caught.value)
     with pytest.raises(BadInput, match=words), open_zip(path, SMALL):
         pass
+
+
+def test_plain_xml_with_entities_is_refused_wherever_they_stand(tmp_path: Path):
+    (tmp_path / "good.xml").write_bytes(b'<?xml version="1.0"?><!DOCTYPE rss><rss>&amp;</rss>')
+    check_archive(tmp_path / "good.xml")
+    for padding in (0, (1 << 20) - 60, (1 << 20) - 30, (1 << 20) + 5):
+        bad = b"<!-- " + b"x" * padding + b' --><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
+        (tmp_path / "bad.xml").write_bytes(bad)
+        with pytest.raises(BadInput, match="declares no entities"):
+            check_archive(tmp_path / "bad.xml")
 
 
 def test_a_zip_that_lies_about_its_size_is_counted(tmp_path: Path):

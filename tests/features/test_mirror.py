@@ -50,6 +50,19 @@ def test_silence_in_a_published_month_is_no_trade_and_before_the_first_publicati
     assert np.isnan(values(table, "CHN")[3])
 
 
+def test_a_withheld_figure_is_unknown_and_so_is_every_sum_with_it():
+    records = [mirrored(2004, month, "COD", 1.0, first=month) for month in (1, 2, 3)]
+    records[1] |= {"value_usd": np.nan, "quantity_tonnes": np.nan}
+    records += [mirrored(2003, month, "COD", 1.0, first=month) for month in range(1, 13)]
+    found = values(cumulated(records), "COD")
+    assert np.isnan(found[0])
+    assert found[1] == 30_000.0
+    withheld = mirrored(2004, 5, "CHN", 1.0) | {"value_usd": np.nan}
+    table = cumulated([withheld, mirrored(2004, 5, "COD", 1.0), mirrored(2003, 5, "CHN", 1.0)])
+    assert np.isnan(values(table, "CHN")[0])
+    assert values(table, "COD")[:2] == [10_000.0, 0.0]
+
+
 def test_a_product_weighed_in_two_ways_is_compared_by_value_only():
     records = [mirrored(2003, 5, "COD", 10.0), mirrored(2004, 5, "COD", 3.0, basis="content")]
     table = cumulated(records)
@@ -108,6 +121,6 @@ def test_coverage_is_the_share_of_exports_that_reporting_buyers_took(catalog: Ca
     facts = [mirrored(2003, 12, "COD", 30.0), mirrored(2003, 12, "CHN", 0.0)]
     table = mirror.coverage(rows("mirror_trade", facts), rows("trade", trade), catalog)
     cobalt = table[table["mineral"].eq("cobalt")]
-    cobalt = cobalt.set_index(["available_at", "supplier"])["mirror_coverage"].unstack("supplier")
+    cobalt = {name: own.sort_values("available_at")["mirror_coverage"] for name, own in cobalt.groupby("supplier")}
     assert cobalt["COD"].tolist() == [pytest.approx(0.3), pytest.approx(0.5)]
     assert cobalt["CHN"].tolist() == [0.0, 0.0]

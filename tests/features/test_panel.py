@@ -14,6 +14,8 @@ from features.signals.declaration import Feature, Signal, Steps
 from features.signals.trade import TRACKED_SHARE_FRAC
 from tests.builders import flow, rows, series, utc
 
+# Five of six indicators, buyers' figures, prices and estimates of one release are not in the embedded data.
+NOT_EMBEDDED = ("governance_", "mirror_", "prices_", "production_estimate_change")
 MONDAYS = [utc(day) for day in ("2005-01-31", "2005-02-07", "2013-07-01", "2026-11-23")]
 
 
@@ -37,7 +39,7 @@ def test_the_columns_are_the_keys_the_attributes_and_every_declared_feature(buil
     assert len(names) > 90
     for name in names:
         assert str(built[name].dtype) == "float64"
-        assert built[name].notna().any() or name.startswith("governance_"), name
+        assert built[name].notna().any() or name.startswith(NOT_EMBEDDED), name
 
 
 def test_no_cell_is_infinite(built: pd.DataFrame):
@@ -59,15 +61,16 @@ def test_each_feature_belongs_to_the_signal_that_declares_it():
     for signal in panel.SIGNALS:
         for feature in signal.features:
             assert panel.family_of(feature.name) == signal.name
-            assert feature.name.startswith(f"{signal.name}_")
+            assert feature.name.startswith(f"{signal.name.partition('_')[0]}_")
             assert feature.sentence.endswith(".")
     with pytest.raises(KeyError, match="price_of_tea"):
         panel.family_of("price_of_tea")
 
 
 def test_the_datasets_of_a_choice_of_signals_are_listed_once():
-    assert panel.datasets_needed() == ["trade", "production", "governance", "measures", "coverage", "incidents"]
-    assert panel.datasets_needed(panel.SIGNALS[:2]) == ["trade", "production"]
+    usual = ["trade", "mirror_trade", "prices", "production", "governance", "measures", "coverage", "incidents"]
+    assert panel.datasets_needed() == usual
+    assert panel.datasets_needed(panel.SIGNALS[:2]) == ["trade", "mirror_trade"]
 
 
 # --- which pairs ----------------------------------------------------------------------------------
@@ -196,7 +199,7 @@ def test_cells_equal_a_slow_as_of_join(bundle_steps):
             frame = frame[frame[key].eq(row[key])]
         expected = value_slowly(Steps(step.keys, frame), name, row)
         np.testing.assert_equal(row[name], expected, err_msg=f"row {number}, {name}")
-    assert joined[[name for _, name in columns]].notna().to_numpy().mean() > 0.2
+    assert joined[[name for _, name in columns]].notna().to_numpy().mean() > 0.15
 
 
 @pytest.mark.parametrize("keys", [("mineral", "supplier"), ("mineral",), ("supplier",), ()])

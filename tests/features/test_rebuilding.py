@@ -80,6 +80,18 @@ def test_an_older_release_goes_before_undated_files_that_know_more(store: Store,
     assert known(store) == [(1, "2020-02-05"), (2, "2020-06-05"), (5, "2020-06-05")]
 
 
+def test_files_of_unknown_date_keep_their_place_among_the_others(store: Store, tmp_path: Path):
+    # Were the undated file read first, the dated one's January would count from June.
+    path = tea_csv(tmp_path / "dated.csv", {"2020-01": 1})
+    ingest(store, "tea", path, now=moment("2020-06-10"), released=moment("2020-06-10"))
+    undated = tea_csv(tmp_path / "undated.csv", {"2020-02": 2, "2020-03": 3})
+    ingest(store, "tea", undated, now=moment("2020-06-11"))
+    before = known(store)
+    assert before == [(1, "2020-02-05"), (2, "2020-03-05"), (3, "2020-04-05")]
+    rebuild(store, now=NOW)
+    assert known(store) == before
+
+
 def test_a_file_that_was_taken_out_is_no_longer_read(store: Store, tmp_path: Path):
     take(store, tmp_path, "good.csv", {"2020-01": 1}, "2020-03-10")
     digest = store.digest(as_of=NOW)

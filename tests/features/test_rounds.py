@@ -85,13 +85,7 @@ def test_a_source_that_fails_in_any_way_does_not_stop_the_others(
     names = ["down", "page", "drift", "odd", "good"]
     for name in names:
         tea_source(monkeypatch, name, requests=one_request)
-    calls = []
-
-    def explode_late(endpoint: str, *, now: dt.datetime, key: str | None) -> list[Request]:
-        calls.append(1)
-        return explode(endpoint) if len(calls) > 1 else []
-
-    tea_source(monkeypatch, "odd", requests=explode_late)
+    tea_source(monkeypatch, "odd", requests=explode)
     server.answers |= {
         "/down": answer(b"no", status=500),
         "/page": answer(b"<html>", kind="text/html"),
@@ -232,5 +226,8 @@ def test_only_sources_with_requests_can_be_collected(monkeypatch: pytest.MonkeyP
     assert plan_round(["by_net"], Round(), now=NOW) == {
         "by_net": "no address is known to download it from; name one in the setting endpoints.by_net"
     }
+    tea_source(monkeypatch, "odd", requests=lambda endpoint, **_: {}["no such thing"])
+    odd = plan_round(["odd"], Round(endpoints={"odd": "https://tea.example.org"}), now=NOW)
+    assert odd == {"odd": "its requests cannot be made (KeyError: 'no such thing')"}
     plan = plan_round(None, Round(endpoints={"by_net": "https://tea.example.org/f"}), now=NOW)
     assert plan["by_net"] == [Request("https://tea.example.org/f", "tea.csv")]

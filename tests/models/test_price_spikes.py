@@ -117,7 +117,8 @@ def random_rows(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         [["cobalt", "nickel", "refined_nickel", "tin"], dates], names=["mineral", "as_of"]
     )
     joined = panel.join_steps(index.to_frame(index=False).astype({"mineral": "str"}), steps)
-    joined = joined.join(prices.SIGNAL.combine(joined))
+    extra = prices.SIGNAL.combine(joined)
+    joined = joined.drop(columns=extra.columns, errors="ignore").join(extra)
     return joined[usable(joined)].reset_index(drop=True), table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -188,6 +189,15 @@ def test_a_body_that_drips_ends_at_the_deadline_of_the_whole(server: FileServer,
         fetch(server, tmp_path, dripping(CSV * 100), limits=FetchLimits(seconds=0.3, attempts=3))
     assert time.monotonic() - started < 1
     assert left_behind(tmp_path) == []
+
+
+def test_a_download_that_is_stopped_ends_and_is_not_tried_again(server: FileServer, tmp_path: Path):
+    server.answers["/f"] = dripping(CSV * 100, seconds=0.01)
+    with fetcher(tmp_path) as client:
+        threading.Timer(0.1, client.stop).start()
+        with pytest.raises(FetchFailed, match="too long"):
+            client.fetch(Request(server.url("/f"), "f.csv"), tmp_path / "in")
+    assert server.count("/f") == 1
 
 
 def test_a_server_that_is_not_there_is_told(tmp_path: Path):

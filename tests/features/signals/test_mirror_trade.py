@@ -97,6 +97,24 @@ def test_reporters_weigh_by_what_they_buy(catalog: Catalog):
     assert found["mirror_coverage"] == pytest.approx(1.0)
 
 
+def test_only_what_is_known_on_both_sides_is_compared(catalog: Catalog):
+    steady = [mirrored(year, 5, "COD", 500.0) for year in YEARS]
+    withheld = [mirrored(year, 5, "COD", 900.0, importer="JPN") for year in YEARS]
+    withheld[-1] |= {"value_usd": np.nan, "quantity_tonnes": np.nan}
+    beginner = [mirrored(year, 5, "COD", 900.0, importer="DEU") for year in YEARS[2:]]
+    found = features_at(catalog, "2004-07-19", [*steady, *withheld, *beginner]).loc["COD"]
+    assert found["mirror_ytd_vs_3y"] == pytest.approx(0.0, abs=1e-9)
+    assert found["mirror_ytd_vs_1y"] == pytest.approx(0.0, abs=1e-9)
+    assert found["mirror_price_change"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_the_price_is_of_what_has_value_and_weight(catalog: Catalog):
+    both = [mirrored(year, 5, "COD", 500.0) for year in YEARS]
+    weight_only = [mirrored(year, 5, "COD", 50.0 * year, importer="JPN") | {"value_usd": np.nan} for year in YEARS]
+    found = features_at(catalog, "2004-07-19", [*both, *weight_only]).loc["COD"]
+    assert found["mirror_price_change"] == pytest.approx(0.0, abs=1e-9)
+
+
 def test_own_declarations_are_kept_apart(catalog: Catalog):
     own = {"reported_by": "supplier", "importer": "JPN", "source": "comexstat"}
     facts = [mirrored(year, 5, "COD", 5000.0 if year < 2004 else 500.0, **own) for year in YEARS]

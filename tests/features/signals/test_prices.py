@@ -39,7 +39,8 @@ def features_on(table: pd.DataFrame, days: list[pd.Timestamp], mineral: str, tra
     index = pd.DataFrame({"mineral": mineral, "supplier": "IDN", "as_of": days})
     index = index.astype({"mineral": "str", "supplier": "str"})
     joined = panel.join_steps(index, steps).assign(trade_last_year=trade_last_year)
-    return joined.join(prices.SIGNAL.combine(joined))
+    extra = prices.SIGNAL.combine(joined)
+    return joined.drop(columns=extra.columns, errors="ignore").join(extra)
 
 
 def known_on(records: list[dict], day: str, mineral: str = "tin", trade_last_year: float = math.nan) -> pd.Series:
@@ -113,12 +114,25 @@ def test_a_revision_counts_from_its_release_and_moves_what_rests_on_it():
 def test_a_withdrawn_price_is_gone_and_a_withdrawn_series_is_missing():
     records = course("Tin", [100.0, 110.0])
     gone = {"is_retracted": True}
-    records.append(price("Tin", "2000-02", 110.0, known="2001-01-01", **gone))
-    assert known_on(records, "2000-12-31")["prices_return_1m"] == pytest.approx(math.log(1.1))
-    assert known_on(records, "2001-01-01")["prices_years_known"] == pytest.approx(1 / 12)
-    records.append(price("Tin", "2000-01", 100.0, known="2002-01-01", **gone))
-    found = known_on(records, "2002-01-01")
+    records.append(price("Tin", "2000-02", 110.0, known="2000-05-01", **gone))
+    assert known_on(records, "2000-04-30")["prices_return_1m"] == pytest.approx(math.log(1.1))
+    assert known_on(records, "2000-05-01")["prices_years_known"] == pytest.approx(1 / 12)
+    records.append(price("Tin", "2000-01", 100.0, known="2000-06-01", **gone))
+    found = known_on(records, "2000-06-01")
     assert found[list(prices.SIGNAL.columns)].isna().all()
+
+
+def test_a_price_that_stopped_half_a_year_ago_says_its_age_and_no_more():
+    records = course("Tin", [100.0, 110.0]) + course("CRUDE_PETRO", [20.0] * 13, first="1999-02")
+    fresh = known_on(records, "2000-08-31")
+    assert fresh["prices_age_months"] == 6
+    assert fresh["prices_return_1m"] == pytest.approx(math.log(1.1))
+    assert fresh["prices_energy_return_12m"] == 0
+    stale = known_on(records, "2000-09-01")
+    assert stale["prices_age_months"] == 7
+    assert stale["prices_years_known"] == pytest.approx(2 / 12)
+    rest = [name for name in prices.SIGNAL.columns if name not in ("prices_age_months", "prices_years_known")]
+    assert stale[rest].isna().all()
 
 
 def test_age_counts_months_and_the_trade_year_is_that_of_the_row():
@@ -232,7 +246,7 @@ def test_the_signal_agrees_with_a_plain_count_of_tin(seed: int, catalog: Catalog
     table = random_prices(seed, months=100)
     rng = np.random.default_rng(seed)
     compared = 0
-    dates = [utc("1998-01-01") + pd.Timedelta(days=int(days)) for days in rng.integers(200, 3600, 12)]
+    dates = [utc("1998-01-01") + pd.Timedelta(days=int(days)) for days in rng.integers(200, 3150, 12)]
     for day, (_, found) in zip(dates, features_on(table, dates, "tin", math.nan).iterrows(), strict=True):
         source, series = series_of(found)
         values = plain(table, day, source, series)

@@ -56,7 +56,7 @@ def test_the_embedded_data_replay_signal_by_signal(replayed, bundle_tables, bund
         one = panel.join_steps(index, {signal.name: steps[signal.name]})
         two = panel.join_steps(index, {signal.name: bundle_steps[signal.name]})
         pd.testing.assert_frame_equal(one, two, check_exact=True)
-        is_empty = all(bundle_tables[name].empty for name in signal.needs)
+        is_empty = any(bundle_tables[name].empty for name in signal.needs)
         is_too_early = signal.name == "production" and date.year < 2020
         assert one.drop(columns=panel.KEYS).notna().any().any() or is_empty or is_too_early
 

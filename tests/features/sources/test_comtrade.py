@@ -216,6 +216,12 @@ def test_a_bad_record_is_rejected_with_its_row_and_field(tmp_path: Path, change:
     assert harvest(path).rejected[["row", "field"]].to_numpy().tolist() == [[2, field]]
 
 
+def test_one_missing_code_does_not_spoil_the_others(tmp_path: Path):
+    found = harvest(answer(tmp_path / "a.json", [record(180, 1.0, 1.0), record(894, 1.0, 1.0, partnerCode=None)]))
+    assert found.tables["mirror_trade"]["supplier"].tolist() == ["COD"]
+    assert found.rejected[["row", "field"]].to_numpy().tolist() == [[2, "partner"]]
+
+
 def test_the_same_flow_twice_is_rejected_once(tmp_path: Path):
     path = answer(tmp_path / "a.json", [record(180, 1.0, 1.0), record(180, 1.0, 1.0)])
     assert harvest(path).rejected["reason"].tolist() == ["the same flow a second time"]

@@ -12,9 +12,11 @@ import pytest
 
 from features import datasets
 from features.catalog import load_catalog
+from features.collection import ingest
 from features.errors import BadInput
 from features.sources import copper_monthly
 from features.sources.spec import Harvest
+from features.store import Store
 from tests.builders import utc
 
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
@@ -37,13 +39,28 @@ def real(shared: Path) -> Harvest:
 
 @pytest.mark.shared
 def test_exactly_the_wrong_months_of_peru_are_held_back(real: Harvest):
-    table = datasets.check("production_monthly", real.tables["production_monthly"], where="copper")
+    every_row = datasets.check("production_monthly", real.tables["production_monthly"], where="copper")
+    table = every_row[~every_row["is_retracted"]]
     every = pd.date_range("2018-01-01", "2025-12-01", freq="MS", tz="UTC")
     peru = table.loc[table["supplier"].eq("PER"), "month"]
     missing = sorted(set(every) - set(peru))
     assert missing == [utc("2018-08-01"), *(utc(f"2019-{month:02d}-01") for month in range(4, 12))]
-    assert len(real.rejected) == len(missing)
+    assert real.rejected.empty
+    assert real.counts == {"implausible months stored as withdrawn": len(missing)}
     assert table["supplier"].eq("CHL").sum() == len(every)
+
+
+@pytest.mark.shared
+def test_the_store_reads_none_of_them_and_shows_them_in_the_history(shared: Path, tmp_path: Path):
+    store = Store(tmp_path / "home" / "datasets")
+    path = shared / "payloads/copper_monthly/supply_chain_mining_chile_peru.json"
+    receipt = ingest(store, "copper_monthly", path, now=NOW)
+    assert (receipt.rejected, receipt.added) == (0, {"production_monthly": 192})
+    known = store.read("production_monthly", as_of=NOW)
+    assert len(known) == 183
+    assert known["quantity_tonnes"].min() > 100_000
+    history = store.history("production_monthly", as_of=NOW)
+    assert history.loc[history["is_retracted"], "quantity_tonnes"].min() == 9.0
 
 
 @pytest.mark.shared
@@ -104,9 +121,10 @@ def write(path: Path, values: list[float], series: str = PERU, **other: object) 
 
 def test_a_month_that_somebody_confirmed_comes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = write(tmp_path / "a.json", [100.0] * 8 + [5.0] + [100.0] * 3)
-    assert harvest(path).rejected["row"].tolist() == [9]
+    withdrawn = harvest(path).tables["production_monthly"]["is_retracted"]
+    assert [at for at, gone in enumerate(withdrawn) if gone] == [8]
     monkeypatch.setattr(copper_monthly, "CONFIRMED", frozenset({("PER", "2023-09")}))
-    assert harvest(path).rejected.empty
+    assert not harvest(path).tables["production_monthly"]["is_retracted"].any()
 
 
 def test_bad_points_are_rejected_with_row_and_field(tmp_path: Path):

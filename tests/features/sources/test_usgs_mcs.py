@@ -111,6 +111,17 @@ def test_no_total_and_no_other_country_is_a_row(shared: Path, file: str):
     assert cobalt["cobalt", "COD", last] == max(v for (m, _, y), v in cobalt.items() if m == "cobalt" and y == last)
 
 
+@pytest.mark.shared
+def test_what_is_no_production_is_counted(shared: Path):
+    name = "figures of reserves, capacities and the United States' own tables"
+    long_raw = pd.read_csv(shared / "payloads/usgs_mcs" / LONG, encoding="cp1252", dtype="str")
+    world = long_raw["Section"].str.startswith("World") & long_raw["Statistics"].eq("Production")
+    assert harvest(shared / "payloads/usgs_mcs" / LONG).counts[name] == len(long_raw) - world.sum()
+    wide_raw = pd.read_csv(shared / "payloads/usgs_mcs" / WIDE, dtype="str", keep_default_na=False)
+    cells = wide_raw[["CAP_2023", "CAP_EST_ 2024", "RESERVES_2024"]].map(str.strip).ne("")
+    assert harvest(shared / "payloads/usgs_mcs" / WIDE).counts[name] == cells.to_numpy().sum()
+
+
 # --- signs in the cells ---------------------------------------------------------------------------
 
 
