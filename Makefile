@@ -139,7 +139,7 @@ codebook: setup ## Regenerate docs/codebook.md from the feature specifications
 	@$(BIN)/python -m features.codebook
 
 data-sources: setup ## Regenerate docs/data-sources.md from what the sources declare
-	@$(BIN)/python -m features.source_pages
+	@$(BIN)/python -m features.collection.source_pages
 
 model-card: setup ## Rewrite model card, README table and quoted figures after backtest, ablation and forecast
 	@$(BIN)/python -m ml.model_card --backtest '$(STATE)/backtest' --ablation '$(STATE)/ablation' --run '$(STATE)/runs/$(RUN)'

@@ -13,9 +13,9 @@ import pandas as pd
 
 from features import collection, datasets, panel
 from features.catalog import Catalog, load_catalog
+from features.collection.rebuilding import recover
 from features.errors import ConfigError
 from features.exports import yearly_exports
-from features.rebuilding import recover
 from features.signals import trade
 from features.signals.declaration import Signal, Steps
 from features.signals.trade import TRACKED_SHARE_FRAC

@@ -13,10 +13,10 @@ from typing import Any
 import pandas as pd
 
 from features.catalog import load_catalog
+from features.collection.vintages import read_vintages
 from features.errors import BadInput, ConfigError
 from features.knowledge_time import UTC, as_moment
 from features.store import Store
-from features.vintages import read_vintages
 from ml import price_spike_backtest as backtest
 from ml import tracking
 from ml.charts import reliability_chart, to_svg

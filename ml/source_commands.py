@@ -16,18 +16,18 @@ from typing import Any
 
 import pandas as pd
 
-from features import collection, datasets, rebuilding
-from features.collection import Receipt
+from features import collection, datasets
+from features.collection import Receipt, rebuilding
+from features.collection.fetching.client import FetchLimits
+from features.collection.folders import plan_folder
+from features.collection.freshness import freshness
+from features.collection.intake import Incoming
+from features.collection.payloads import kept, quarantined
+from features.collection.revisions import revisions as list_changes
+from features.collection.rounds import Outcome, Round, plan_round, read_attempts, why_skipped
+from features.collection.rounds import collect as collect_round
 from features.errors import BadInput, ConfigError
-from features.fetching.client import FetchLimits
-from features.folders import plan_folder
-from features.freshness import freshness
-from features.intake import Incoming
 from features.knowledge_time import UTC, as_moment
-from features.payloads import kept, quarantined
-from features.revisions import revisions as list_changes
-from features.rounds import Outcome, Round, plan_round, read_attempts, why_skipped
-from features.rounds import collect as collect_round
 from features.store import Store
 from ml.knowledge import open_store
 from ml.settings import Settings, load_settings

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from features.rounds import Outcome
+from features.collection.rounds import Outcome
 
 __all__ = [
     "print_folder",

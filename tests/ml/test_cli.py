@@ -19,12 +19,12 @@ import typer
 from features import datasets
 from features.bundle import __file__ as bundle_file
 from features.collection import SOURCES
+from features.collection.payloads import quarantined
 from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment
 from features.panel import feature_names
-from features.payloads import quarantined
 from features.store import Store
-from ml import ablation, cli, commands, demo, registry, source_commands, studies
+from ml import ablation, cli, demo, registry, source_commands, studies
 from ml.knowledge import Knowledge
 from ml.settings import Settings
 from ml.studies import BacktestResult

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from features import datasets
-from features.payloads import kept, quarantined
+from features.collection.payloads import kept, quarantined
 from features.store import Store
 from ml import cli
 from tests.file_server import (

@@ -2,7 +2,7 @@
 
 `ingest` takes one file that somebody already has, `ingest_files` the files of one source
 together; `ingest_bundle` takes the embedded data. Files that came out at one moment are one
-release and are stored at one stroke (`features/vintages.py` has the rules). A file that is
+release and are stored at one stroke (`features/collection/vintages.py` has the rules). A file that is
 refused goes to the quarantine with the reason; the last good data stay. Single rows that are
 rejected, up to 0.1 %, go to the quarantine table with file, row, field, value and reason, and
 are counted.
@@ -17,12 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+from features.collection.intake import Incoming, Loaded, load
+from features.collection.payloads import Release
+from features.collection.releases import Receipt, put_aside, take_release
+from features.collection.vintages import read_vintages
 from features.errors import BadInput, ConfigError
-from features.intake import Incoming, Loaded, load
-from features.payloads import Release
-from features.releases import Receipt, put_aside, take_release
 from features.store import Store
-from features.vintages import read_vintages
 
 __all__ = ["BUNDLE", "SOURCES", "Receipt", "ingest", "ingest_bundle", "ingest_files", "source"]
 
@@ -48,7 +48,7 @@ SOURCES = (
     "estat_japan",
     "india_meidb",
 )
-BUNDLE = Path(__file__).parent / "bundle"
+BUNDLE = Path(__file__).parents[1] / "bundle"
 BUNDLE_FILES = {
     "baci": "baci.parquet",
     "wgi": "wgi.parquet",

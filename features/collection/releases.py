@@ -1,7 +1,7 @@
 """One release of a source goes into the store: dated, held against what is stored, appended at one stroke.
 
-The rules of dating are in `features/vintages.py`, the checks against the stored release in
-`features/drift.py`; here they meet the store, the kept payloads and the receipt. Nothing is
+The rules of dating are in `features/collection/vintages.py`, the checks against the stored release in
+`features/collection/drift.py`; here they meet the store, the kept payloads and the receipt. Nothing is
 written before every table has passed, and then all of it appears together.
 """
 
@@ -16,11 +16,12 @@ from types import ModuleType
 
 import pandas as pd
 
-from features import datasets, drift, payloads, vintages
+from features import datasets
+from features.collection import drift, payloads, vintages
+from features.collection.intake import Loaded
+from features.collection.vintages import Dated, OutOfOrder, Vintage
 from features.errors import BadInput
-from features.intake import Loaded
 from features.store import Store
-from features.vintages import Dated, OutOfOrder, Vintage
 
 __all__ = ["MAX_SHRINK_FRAC", "Receipt", "payload_folder", "put_aside", "take_release"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from features.revisions import COLUMNS, revisions
+from features.collection.revisions import COLUMNS, revisions
 from tests.builders import event, rows, utc
 
 

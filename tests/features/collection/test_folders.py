@@ -7,9 +7,9 @@ from types import ModuleType
 
 import pytest
 
+from features.collection.folders import plan_folder
+from features.collection.payloads import Release
 from features.errors import ConfigError
-from features.folders import plan_folder
-from features.payloads import Release
 from tests.tea import moment
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from features.collection import SOURCES, source
-from features.source_pages import NOTES, PATH, sources_markdown
+from features.collection.source_pages import NOTES, PATH, sources_markdown
 from tests.tea import one_request, tea_source
 
 

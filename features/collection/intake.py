@@ -13,9 +13,9 @@ from types import ModuleType
 
 from features.archives import check_archive
 from features.catalog import load_catalog
+from features.collection.payloads import Origin, Release, sha256_of
 from features.errors import BadInput, OresightError
 from features.knowledge_time import as_moment
-from features.payloads import Origin, Release, sha256_of
 from features.sources.spec import Harvest
 
 __all__ = ["MAX_REJECTED_FRAC", "Incoming", "Loaded", "load"]

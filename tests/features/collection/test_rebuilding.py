@@ -8,11 +8,11 @@ import pytest
 
 from features import collection
 from features.collection import ingest, ingest_bundle
+from features.collection.payloads import kept, quarantined
+from features.collection.rebuilding import find_kept, rebuild, recover, withdraw_file
+from features.collection.vintages import OutOfOrder, read_vintages
 from features.errors import BadInput, ConfigError
-from features.payloads import kept, quarantined
-from features.rebuilding import find_kept, rebuild, recover, withdraw_file
 from features.store import Store
-from features.vintages import OutOfOrder, read_vintages
 from tests.tea import moment, tea_csv, tea_source
 
 NOW = moment("2026-11-25")

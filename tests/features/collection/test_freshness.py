@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from features.collection import ingest
-from features.freshness import Freshness, freshness
+from features.collection.freshness import Freshness, freshness
 from features.store import Store
 from tests.tea import COLUMNS, moment, tea_source
 

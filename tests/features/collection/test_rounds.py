@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from features.collection.fetching.client import FetchLimits
+from features.collection.payloads import kept, quarantined
+from features.collection.rounds import Round, collect, collectable, plan_round, read_attempts
 from features.errors import BadInput, ConfigError
-from features.fetching.client import FetchLimits
-from features.payloads import kept, quarantined
-from features.rounds import Round, collect, collectable, plan_round, read_attempts
 from features.sources.spec import Request
 from features.store import Store
 from tests.file_server import FileServer, answer, serving, with_etag
@@ -175,7 +175,7 @@ def test_a_source_that_got_less_than_was_promised_is_not_stored_at_all(
 
 
 def test_pages_without_end_are_cut(server: FileServer, store: Store, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("features.rounds.MOST_REQUESTS", 5)
+    monkeypatch.setattr("features.collection.rounds.MOST_REQUESTS", 5)
     tea_source(monkeypatch, requests=one_request, follow=lambda request, path: [request])
     server.answers["/tea"] = answer(tea_bytes({"2020-01": 1}))
     (outcome,) = collect(store, ["tea"], round_of(server, "tea"), now=clock)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpcore
 import pytest
 
+from features.collection.fetching.addresses import check_address, is_public, public_addresses
 from features.errors import BadInput
-from features.fetching.addresses import check_address, is_public, public_addresses
 
 PRIVATE = [
     "127.0.0.1", "127.8.8.8", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",

@@ -11,8 +11,8 @@ import pytest
 
 from features.catalog import load_catalog
 from features.collection import BUNDLE, BUNDLE_FILES, ingest, ingest_bundle
+from features.collection.payloads import kept
 from features.errors import BadInput, ConfigError
-from features.payloads import kept
 from features.store import Store
 
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)

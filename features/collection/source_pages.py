@@ -2,7 +2,7 @@
 
 Facts (publisher, licence, lag, key, limits) come from `SPEC`, so the page cannot say anything else than the code. What
 is known to go wrong stands in `docs/source-notes/<source>.md` where there is such a file, else in the
-source module's own description. `python -m features.source_pages` writes docs/data-sources.md.
+source module's own description. `python -m features.collection.source_pages` writes docs/data-sources.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from features.collection import SOURCES, source
 
 __all__ = ["NOTES", "PATH", "main", "sources_markdown"]
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATH = ROOT / "docs" / "data-sources.md"
 NOTES = ROOT / "docs" / "source-notes"
 

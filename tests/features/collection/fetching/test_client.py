@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import tenacity.nap
 
+from features.collection.fetching.addresses import CheckedBackend
+from features.collection.fetching.client import Fetcher, FetchLimits, seconds_to_wait
+from features.collection.fetching.contents import FetchFailed
 from features.errors import BadInput
-from features.fetching.addresses import CheckedBackend
-from features.fetching.client import Fetcher, FetchLimits, seconds_to_wait
-from features.fetching.contents import FetchFailed
 from features.sources.spec import Request, SourceSpec
 from tests.file_server import (
     Answer,
@@ -208,7 +208,7 @@ def test_a_server_that_is_not_there_is_told(tmp_path: Path):
 def test_requests_to_one_source_are_spread(server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     server.answers["/f"] = answer(CSV)
     taken: list[float] = []
-    monkeypatch.setattr("features.fetching.client.time.sleep", taken.append)
+    monkeypatch.setattr("features.collection.fetching.client.time.sleep", taken.append)
     with fetcher(tmp_path, requests_per_minute=20) as client:
         for _ in range(2):
             client.fetch(Request(server.url("/f"), "f.csv"), tmp_path / "in")

@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from features.payloads import Origin, Release, keep, kept, quarantine, quarantined, redate, sha256_of, take_out
+from features.collection.payloads import (
+    Origin,
+    Release,
+    keep,
+    kept,
+    quarantine,
+    quarantined,
+    redate,
+    sha256_of,
+    take_out,
+)
 from tests.tea import moment
 
 NOW = moment("2026-11-25")

@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 
 from features.collection import ingest, ingest_files
+from features.collection.intake import Incoming
+from features.collection.payloads import Origin, kept, quarantined
+from features.collection.vintages import OutOfOrder, read_vintages
 from features.errors import BadInput, OresightError
-from features.intake import Incoming
-from features.payloads import Origin, kept, quarantined
 from features.store import Store
-from features.vintages import OutOfOrder, read_vintages
 from tests.tea import moment, tea_csv, tea_source
 
 NOW = moment("2026-11-25")
@@ -208,7 +208,7 @@ def test_rows_without_a_record_count_as_a_release_of_unknown_date(store: Store, 
 def test_the_file_tells_its_release_a_folder_guesses_and_a_person_knows_best(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from features.payloads import Release
+    from features.collection.payloads import Release
 
     told = [moment("2020-03-02")]
     tea_source(monkeypatch, "told", released=lambda raw: told[0])

@@ -23,12 +23,12 @@ from urllib.parse import urlsplit
 
 from features import collection
 from features.collection import ingest_files, source
+from features.collection.fetching.client import Fetched, Fetcher, FetchLimits
+from features.collection.fetching.contents import FetchFailed
+from features.collection.intake import Incoming
+from features.collection.payloads import Origin, Release
+from features.collection.releases import Receipt
 from features.errors import ConfigError, OresightError
-from features.fetching.client import Fetched, Fetcher, FetchLimits
-from features.fetching.contents import FetchFailed
-from features.intake import Incoming
-from features.payloads import Origin, Release
-from features.releases import Receipt
 from features.sources.spec import Request
 from features.store import Store
 

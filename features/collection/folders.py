@@ -15,10 +15,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 
+from features.collection.intake import Incoming
+from features.collection.payloads import Release
 from features.errors import ConfigError
-from features.intake import Incoming
 from features.knowledge_time import as_moment
-from features.payloads import Release
 
 __all__ = ["Plan", "plan_folder"]
 

@@ -24,9 +24,9 @@ import stamina.instrumentation
 from hishel import CacheOptions, SqliteStorage
 from hishel.httpx import CacheTransport
 
-from features.fetching.addresses import CheckedBackend, check_address
-from features.fetching.contents import FetchFailed, check_encoding, check_name, check_start, check_type
-from features.fetching.transport import CheckedTransport
+from features.collection.fetching.addresses import CheckedBackend, check_address
+from features.collection.fetching.contents import FetchFailed, check_encoding, check_name, check_start, check_type
+from features.collection.fetching.transport import CheckedTransport
 from features.knowledge_time import UTC
 from features.sources.spec import Request, SourceSpec
 

@@ -17,12 +17,12 @@ from types import ModuleType
 
 from features import collection, datasets
 from features.collection import BUNDLE, source
+from features.collection.intake import Incoming, Loaded, load
+from features.collection.payloads import Payload, Release, kept, take_out
+from features.collection.releases import Receipt, payload_folder, take_release
+from features.collection.vintages import Vintage, is_older, newest_fact
 from features.errors import ConfigError
-from features.intake import Incoming, Loaded, load
-from features.payloads import Payload, Release, kept, take_out
-from features.releases import Receipt, payload_folder, take_release
 from features.store import Store
-from features.vintages import Vintage, is_older, newest_fact
 
 __all__ = ["Rebuilt", "find_kept", "rebuild", "recover", "withdraw_file"]
 

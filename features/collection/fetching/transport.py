@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpcore
 import httpx
 
-from features.fetching.addresses import CheckedBackend
+from features.collection.fetching.addresses import CheckedBackend
 
 __all__ = ["CheckedTransport"]
 
