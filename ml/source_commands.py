@@ -196,7 +196,7 @@ def list_sources(names: Sequence[str] = (), *, home: Path | None) -> list[dict[s
             row
             | {
                 "is_collectable": hasattr(collection.source(name), "requests"),
-                "needs_key": bool(spec.key_setting),
+                "needs_key": bool(spec.key_setting) and not spec.key_is_optional,
                 "has_key": bool(spec.key_setting and os.environ.get(spec.key_setting)),
                 "rows": fresh.rows,
                 "newest_known_on": fresh.newest_fact_at.date().isoformat() if fresh.newest_fact_at else None,

@@ -141,7 +141,8 @@ def _date_dataset(step: _Step, name: str, files: Sequence[Loaded]) -> _Outcome:
     if step.released is not None or step.store.batches(name):
         rows = datasets.check(name, rows, where=step.where)
     drift.check_periods(name, rows, at=step.released or step.now, where=step.where)
-    compared = vintages.compare(step.store, name, rows, source=source)
+    rounding = getattr(step.module, "ROUNDING", None)
+    compared = vintages.compare(step.store, name, rows, source=source, rounding=rounding)
     if step.is_older and compared is not None and compared["stored_at"].notna().any():
         raise _out_of_order(step, name, int(compared["stored_at"].notna().sum()))
     dated = vintages.date_facts(name, rows, compared, released=step.released, before=step.before, where=step.where)

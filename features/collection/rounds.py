@@ -124,7 +124,7 @@ def why_skipped(names: Sequence[str] | None, how: Round) -> dict[str, str]:
                 f"{module.SPEC.address} and give it to `oresight ingest {name} FILE`"
             )
         reasons[name] = ""
-        if module.SPEC.key_setting and how.key(module) is None:
+        if module.SPEC.key_setting and not module.SPEC.key_is_optional and how.key(module) is None:
             reasons[name] = f"it needs a key, and the environment variable {module.SPEC.key_setting} is not set"
         elif not how.endpoint(module):
             reasons[name] = f"no address is known to download it from; name one in the setting endpoints.{name}"

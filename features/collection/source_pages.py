@@ -97,7 +97,8 @@ def _overview(modules: Mapping[str, ModuleType]) -> str:
 def _comes_by(module: ModuleType) -> str:
     ways = ["embedded"] if module.SPEC.is_embedded else []
     if hasattr(module, "requests"):
-        ways.append("`collect` with a key" if module.SPEC.key_setting else "`collect`")
+        needs_key = module.SPEC.key_setting and not module.SPEC.key_is_optional
+        ways.append("`collect` with a key" if needs_key else "`collect`")
     return ", ".join([*ways, "`ingest`"])
 
 
@@ -131,7 +132,8 @@ def _collected(module: ModuleType) -> str:
     if not hasattr(module, "requests"):
         return "no: download it at the address above"
     hosts = ", ".join(f"`{host}`" for host in spec.hosts) or "where the setting `endpoints` says"
-    key = f"; needs a key in `{spec.key_setting}`" if spec.key_setting else ""
+    verb = "takes" if spec.key_is_optional else "needs"
+    key = f"; {verb} a key in `{spec.key_setting}`" if spec.key_setting else ""
     return f"from {hosts}; at most {spec.requests_per_minute} requests a minute, {spec.max_megabytes} MB a file{key}"
 
 

@@ -121,8 +121,13 @@ def release_before(
     return max((moment for v in earlier if (moment := v.released or v.newest_fact_at) is not None), default=None)
 
 
-def compare(store: Store, name: str, rows: pd.DataFrame, *, source: str) -> pd.DataFrame | None:
+def compare(
+    store: Store, name: str, rows: pd.DataFrame, *, source: str, rounding: Mapping[str, float] | None = None
+) -> pd.DataFrame | None:
     """Hold each of `rows` against the newest stored version of the same fact from the same source.
+
+    Args:
+        rounding: by column, how far two figures may differ and say the same: half a unit of the last printed digit.
 
     Returns:
         One row per row of `rows`, in the same order: `stored_at` (missing if the fact is not stored), `same_at`
@@ -132,22 +137,28 @@ def compare(store: Store, name: str, rows: pd.DataFrame, *, source: str) -> pd.D
     if not store.batches(name):
         return None
     spec = datasets.dataset(name)
-    said = ", ".join(c for c in spec.columns if c not in (*spec.key, "available_at", "source"))
+    said = [c for c in spec.columns if c not in (*spec.key, "available_at", "source")]
+    is_same = " AND ".join(_says_the_same(column, (rounding or {}).get(column, 0.0)) for column in said)
     olds = "".join(f", s.{column} AS old_{column}" for column in _numbers(name))
     on = " AND ".join(f"g.{column} = s.{column}" for column in spec.key)
     over = ", ".join(f"g.{column}" for column in spec.key)
     sql = f"""
-        WITH s AS (SELECT *, row({said}) AS said FROM ({_newest(store, name)}))
+        WITH s AS ({_newest(store, name)})
         SELECT g.row_at, s.available_at AS stored_at{olds},
-               max(CASE WHEN g.said = s.said THEN g.available_at END) OVER (PARTITION BY {over}) AS same_at,
+               max(CASE WHEN {is_same} THEN g.available_at END) OVER (PARTITION BY {over}) AS same_at,
                row_number() OVER (PARTITION BY {over} ORDER BY g.available_at DESC, g.row_at DESC) = 1 AS is_last
-        FROM (SELECT *, row({said}) AS said FROM given) g LEFT JOIN s ON {on} ORDER BY g.row_at"""
+        FROM given g LEFT JOIN s ON {on} ORDER BY g.row_at"""
     with connect(store.memory_limit, store.threads) as db:
         db.register("given", rows.assign(row_at=range(len(rows))))
         if not (db.execute(f"SELECT count(*) FROM ({_newest(store, name)})", {"source": source}).fetchone() or (0,))[0]:
             return None
         found = db.execute(sql, {"source": source}).df()
     return found.drop(columns="row_at").astype({"stored_at": datasets.MOMENT, "same_at": datasets.MOMENT})
+
+
+def _says_the_same(column: str, tolerance: float) -> str:
+    same = f"g.{column} IS NOT DISTINCT FROM s.{column}"
+    return f"({same} OR abs(g.{column} - s.{column}) <= {tolerance})" if tolerance else f"{same}"
 
 
 def missing_facts(store: Store, name: str, rows: pd.DataFrame, *, source: str) -> pd.DataFrame:

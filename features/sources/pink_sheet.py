@@ -25,6 +25,8 @@ __all__ = ["FILES", "SPEC", "UNITS", "harmonise", "parse", "released", "requests
 
 FILE = "CMO-Historical-Data-Monthly.xlsx"
 FILES = ("CMO-Historical-Data-Monthly*.xlsx",)
+# Some releases print two decimals, others eleven: what agrees to half a cent is no revision.
+ROUNDING = {"price": 0.005 + 1e-9}
 SHEET = "Monthly Prices"
 
 SPEC = SourceSpec(

@@ -9,7 +9,8 @@ an answer promises more pages, `follow(request, path) -> list[Request]`; either 
 Optional names: `released(raw) -> moment or None`, when the file itself says it came out;
 `FILES` and `FOLDERS`, what `oresight ingest-dir` gives it (patterns, and folders other than its
 name); `WITHDRAWS = True` if an entry that a release no longer holds is withdrawn by that;
-`MAX_SHRINK_FRAC`, the share of its entries that a list may lose at once.
+`MAX_SHRINK_FRAC`, the share of its entries that a list may lose at once; `ROUNDING`, by column,
+how far figures of two releases may differ and still say the same.
 """
 
 from __future__ import annotations
@@ -47,13 +48,17 @@ REJECTED_COLUMNS = ["file", "row", "field", "value", "reason"]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One thing to fetch, and the name under which its bytes are kept; the reader goes by the name's ending."""
+    """One thing to fetch, and the name under which its bytes are kept; the reader goes by the name's ending.
+
+    `may_be_empty`: an answer without content (status 204) is one, kept as an empty file.
+    """
 
     address: str
     name: str
     method: str = "GET"
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class SourceSpec:
     """Where a source lives, what it may be used for, when its facts are out, and how it is to be asked.
 
     `address` is the page for people, `endpoint` what is downloaded from; a setting may replace the latter.
-    `key_setting` names the environment variable of a source that needs a key. `seen_live` tells whether
+    `key_setting` names the environment variable of a source's key, which it may do without if `key_is_optional`. `seen_live` tells whether
     `parse` has read a real payload; else it was built from the publisher's documentation.
     """
 
@@ -81,6 +86,7 @@ class SourceSpec:
     endpoint: str = ""
     hosts: tuple[str, ...] = ()
     key_setting: str = ""
+    key_is_optional: bool = False
     requests_per_minute: int = 20
     max_megabytes: int = 200
     stale_after_days: int = 430

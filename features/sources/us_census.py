@@ -48,6 +48,7 @@ SPEC = SourceSpec(
     endpoint="https://api.census.gov/data/timeseries/intltrade/imports/hs",
     hosts=("api.census.gov",),
     key_setting="ORESIGHT_CENSUS_KEY",
+    key_is_optional=True,
     requests_per_minute=20,
     stale_after_days=75,
     seen_live=False,
@@ -79,7 +80,7 @@ def requests(endpoint: str, *, now: dt.datetime, key: str | None) -> list[Reques
     login = f"&key={key}" if key else ""
     headings = sorted({code[:4] for code in load_catalog().used_hs_codes()["hs_code"]})
     return [
-        Request(f"{endpoint}?{query}&I_COMMODITY={heading}*{login}", f"us_census_{heading}_{first}_{last}.json")
+        Request(f"{endpoint}?{query}&I_COMMODITY={heading}*{login}", f"us_census_{heading}_{first}_{last}.json", may_be_empty=True)
         for heading in headings
     ]
 

@@ -202,13 +202,15 @@ class Fetcher:
         if status in TRY_AGAIN:
             wait = seconds_to_wait(answer.headers.get("retry-after"), now=dt.datetime.now(UTC))
             raise _TryAgain(f"status {status} {answer.reason_phrase}".rstrip(), wait)
-        if status != 200:
+        is_nothing = status == 204 and request.may_be_empty
+        if status != 200 and not is_nothing:
             remedy = "Has the address moved? The setting endpoints names another."
             if status in (401, 403):
                 remedy = "The publisher does not let us in: is the key right, or does it refuse programs?"
             raise self._failed(shown, "the file (status 200)", f"status {status}", remedy)
         check_encoding(answer.headers.get("content-encoding", ""), where=shown)
-        check_type(answer.headers.get("content-type", ""), request.name, where=shown)
+        if not is_nothing:
+            check_type(answer.headers.get("content-type", ""), request.name, where=shown)
         most = int(self._spec.max_megabytes * 1e6)
         announced = answer.headers.get("content-length", "")
         if announced.isdigit() and int(announced) > most:
@@ -217,7 +219,10 @@ class Fetcher:
         path = folder / request.name
         aside = path.with_name(f".{request.name}.part")
         try:
-            self._write(answer, aside, request.name, shown, most)
+            if is_nothing:
+                aside.touch()
+            else:
+                self._write(answer, aside, request.name, shown, most)
             aside.replace(path)
         finally:
             aside.unlink(missing_ok=True)

@@ -242,6 +242,18 @@ def test_a_release_after_today_is_refused(store: Store, tmp_path: Path):
 # --- what is missing ------------------------------------------------------------------------------
 
 
+def test_fewer_printed_digits_are_no_revision(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tea_source(monkeypatch, "short", ROUNDING={"price": 0.005})
+    take(store, tmp_path, {"2020-01": 1.63000011, "2020-02": 2.5}, "2020-03-10", name="short")
+    receipt = take(store, tmp_path, {"2020-01": 1.63, "2020-02": 2.51}, "2020-06-10", name="short")
+    assert receipt.revised == {"prices": 1}
+    assert known(store) == [
+        ("2020-01", 1.63000011, "2020-02-05"),
+        ("2020-02", 2.5, "2020-03-05"),
+        ("2020-02", 2.51, "2020-06-10"),
+    ]
+
+
 def test_facts_that_a_release_lacks_are_counted_and_stay(store: Store, tmp_path: Path):
     take(store, tmp_path, {"2020-01": 1, "2020-02": 2}, "2020-03-10")
     assert take(store, tmp_path, {"2020-02": 2}, "2020-06-10").missing == 1

@@ -197,6 +197,11 @@ def test_a_source_without_its_key_is_skipped_and_says_which(
     (outcome,) = collect(store, ["tea"], round_of(server, "tea"), now=clock)
     assert (outcome.state, server.asked) == ("skipped", [])
     assert "TEA_KEY is not set" in outcome.message
+    tea_source(monkeypatch, "open", spec={"key_setting": "TEA_KEY", "key_is_optional": True}, requests=with_key)
+    server.answers["/open"] = answer(tea_bytes({"2020-01": 1}))
+    (outcome,) = collect(store, ["open"], round_of(server, "open"), now=clock)
+    assert outcome.state == "new"
+    server.asked.clear()
     (outcome,) = collect(store, ["tea"], round_of(server, "tea", keys={"TEA_KEY": "s3cret"}), now=clock)
     assert outcome.state == "new"
     # The key is in no file of the home.

@@ -104,6 +104,15 @@ def test_a_publisher_is_asked_each_time_even_if_it_says_its_file_keeps_for_a_day
     assert server.count("/f") == 2
 
 
+def test_an_answer_without_content_is_one_only_where_it_may_be(server: FileServer, tmp_path: Path):
+    server.answers["/f"] = answer(b"", status=204)
+    with fetcher(tmp_path) as client:
+        with pytest.raises(FetchFailed, match="found status 204"):
+            client.fetch(Request(server.url("/f"), "tea.json"), tmp_path / "in")
+        got = client.fetch(Request(server.url("/f"), "tea.json", may_be_empty=True), tmp_path / "in")
+    assert got.path.read_bytes() == b""
+
+
 def test_a_body_can_be_sent(server: FileServer, tmp_path: Path):
     bodies = []
     server.answers["/f"] = lambda handler: (bodies.append(handler.body), answer(b"{}")(handler))[1]
