@@ -43,6 +43,8 @@ class AblationResult:
 def ablate(out: Path, *, first: int, last: int, draws: int, home: Path | None) -> AblationResult:
     """Run one backtest per entry of `FAMILIES` and compare each with trade alone, onset and continuation apart.
 
+    Only the current year is forecast: what is fresh says most there, and nothing gained there would be found later.
+
     Differences are on the same rows and the same bootstrap draws. Results go to `out/ablation.json` and `.md`.
     """
     settings, now = load_settings(home), dt.datetime.now(UTC)
@@ -53,7 +55,7 @@ def ablate(out: Path, *, first: int, last: int, draws: int, home: Path | None) -
     for added in ((), *FAMILIES):
         name = " + ".join(added) if 0 < len(added) <= 2 else "all" if added else BASE
         knowledge = Knowledge(store, now, signals_named([BASE, *added]))
-        plan = default_plan(knowledge, origins, with_baselines=False)
+        plan = default_plan(knowledge, origins, with_baselines=False, horizons=["current_year"])
         folder = out / (name.replace(" ", "") if added else BASE)
         own = predict(knowledge, plan, folder, workers=settings.workers, title=f"ablation: {name}")
         slices = {"onset": own["onset"], "continuation": ~own["onset"]}

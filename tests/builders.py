@@ -85,6 +85,38 @@ def random_prices(seed: int, first: str = "1998-01", months: int = 66) -> pd.Dat
     return rows("prices", records)
 
 
+def random_mirror(seed: int, years: range = range(1999, 2005)) -> pd.DataFrame:
+    """Years to date, full years and single months of two buyers and one seller, revised, withheld and withdrawn."""
+    rng = np.random.default_rng(seed)
+    offices = [("USA", "importer", "usitc_dataweb"), ("JPN", "importer", "comtrade"), ("CHN", "supplier", "comtrade")]
+    records = []
+    for year in years:
+        for place, reported_by, source in offices:
+            for code in ("282200", "2602", "28461000"):
+                for other in SUPPLIERS:
+                    if other == place or rng.random() < 0.3:
+                        continue
+                    seller, buyer = (other, place) if reported_by == "importer" else (place, other)
+                    about = {"importer": buyer, "reported_by": reported_by, "source": source, "hs_code": code}
+                    spans = [(1, 5), (1, 12)] if source == "usitc_dataweb" else [(m, m) for m in (1, 2, 3, 4)]
+                    for first, last in spans:
+                        record = mirrored(year, last, seller, float(rng.integers(0, 900)), first=first, **about)
+                        records += _mirror_versions(rng, record)
+    return rows("mirror_trade", records)
+
+
+def _mirror_versions(rng: np.random.Generator, record: dict) -> list[dict]:
+    moment, found = record["available_at"], []
+    for number in range(rng.choice([1, 2, 3], p=[0.8, 0.15, 0.05])):
+        figures = {} if number == 0 else {"quantity_tonnes": float(rng.integers(0, 900))}
+        if rng.random() < 0.05:
+            figures = {"value_usd": np.nan, "quantity_tonnes": np.nan}
+        is_retracted = bool(number and rng.random() < 0.4)
+        found.append(record | figures | {"available_at": moment, "is_retracted": is_retracted})
+        moment = moment + pd.Timedelta(days=int(rng.integers(20, 500)))
+    return found
+
+
 def random_trade(seed: int, years: range = range(1998, 2006)) -> pd.DataFrame:
     """Flows with revisions and withdrawals; one flow a year is never withdrawn."""
     rng = np.random.default_rng(seed)

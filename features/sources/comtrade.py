@@ -27,7 +27,7 @@ from features.knowledge_time import Lag, MonthLag
 from features.sources.comtrade_layouts import read_payload
 from features.sources.spec import Harvest, Request, SourceSpec, reject_rows
 
-__all__ = ["FILES", "SPEC", "YEAR_LAG", "gaps", "harmonise", "parse", "requests"]
+__all__ = ["FILES", "FOLDERS", "SPEC", "YEAR_LAG", "gaps", "harmonise", "parse", "requests"]
 
 SPEC = SourceSpec(
     name="comtrade",
@@ -47,7 +47,9 @@ SPEC = SourceSpec(
     requests_per_minute=12,
     stale_after_days=200,
 )
-FILES = ("comtrade_*.json", "*hs6_monthly.csv", "UN_*_trade.csv")
+FOLDERS = ("comtrade", "comtrade_monthly_china")
+# Answers kept by year lie in a folder of their own, beside notes about them that are no answers.
+FILES = ("comtrade_*.json", "*hs6_monthly.csv", "UN_*_trade.csv", "*/[12][0-9][0-9][0-9].json")
 YEAR_LAG = Lag(years=1, month=8, day=1)
 
 CODES_PER_CALL, MONTHS_BACK, YEARS_BACK = 8, 12, 3

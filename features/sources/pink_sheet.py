@@ -34,14 +34,14 @@ SPEC = SourceSpec(
     title="World Bank Commodity Price Data (The Pink Sheet)",
     publisher="World Bank, Prospects Group",
     address="https://www.worldbank.org/en/research/commodity-markets",
-    licence="CC BY 4.0; some series come from third parties",
+    # Third parties own some of the series, so we pass nothing on.
+    licence="CC BY 4.0; some series belong to third parties",
     citation="World Bank, Commodity Price Data (The Pink Sheet)",
     cadence="monthly, second working day",
     lag=MonthLag(months=1, day=4),
     lag_rule="month m is available on the 4th day of m+1; a later change of it when it was released (Updated on)",
     fills=("prices",),
     takes=f"the publisher's workbook {FILE}",
-    may_redistribute=True,
     # The middle of the address changes with the year; a setting replaces it.
     endpoint=f"https://thedocs.worldbank.org/en/doc/74e8be41ceb20fa0da750cda2f6b9e4e-0050012026/related/{FILE}",
     hosts=("thedocs.worldbank.org",),

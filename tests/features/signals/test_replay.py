@@ -17,7 +17,7 @@ from features.exports import yearly_exports
 from features.signals.declaration import Signal
 from features.store import Store
 from models.targets import label_table
-from tests.builders import SUPPLIERS, event, random_prices, random_trade, rows, utc
+from tests.builders import SUPPLIERS, event, random_mirror, random_prices, random_trade, rows, utc
 
 DATES = ["2009-11-02", "2012-07-16", "2019-06-03", "2026-01-26"]
 MINERALS = ("cobalt", "manganese", "rare_earths", "tin")
@@ -144,6 +144,7 @@ def random_tables(seed: int) -> dict[str, pd.DataFrame]:
     return {
         "trade": random_trade(seed, range(1999, 2005)),
         "prices": random_prices(seed),
+        "mirror_trade": random_mirror(seed),
         "production": rows("production", production),
         "governance": rows("governance", governance),
         "measures": random_events(rng, "measures"),
