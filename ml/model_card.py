@@ -17,9 +17,11 @@ from typing import Any
 
 import pandas as pd
 
-from features.errors import BadInput
+from features.errors import BadInput, ContractError
 from features.panel import features_of
-from ml.ablation import ablation_table
+from ml.ablation import BASE, ablation_table
+from ml.comparison import METRICS
+from ml.registry import CHAMPION_SIGNALS
 from ml.score_table import markdown_table
 from ml.tracking import ROOT
 from ml.weekly import MEASURED
@@ -58,6 +60,7 @@ def model_card(
     values = {
         "scores": markdown_table(dict(scores)),
         "ablation": ablation_table(ablation),
+        "verdict": verdict(ablation),
         "features": feature_table(explanations),
         "command": command,
         "first": str(scores["as_of_first"])[:10],
@@ -68,6 +71,26 @@ def model_card(
     for name, value in values.items():
         text = text.replace("{{ " + name + " }}", value)
     return text
+
+
+def verdict(ablation: list[dict[str, Any]]) -> str:
+    """Say which families the champion uses, and which of them the table bears out.
+
+    Raises:
+        ContractError: the champion uses a family that gained nothing.
+    """
+    gains = {
+        row["added"]
+        for row in ablation
+        if row["slice"] == "onset"
+        and any(row[f"{metric}_gain"]["low"] > 0 for metric in METRICS if f"{metric}_gain" in row)
+    }
+    used = [name for name in CHAMPION_SIGNALS if name != BASE]
+    unearned = [name for name in used if name not in gains]
+    if unearned:
+        raise ContractError(f"the champion uses {', '.join(unearned)}, which gained nothing in the ablation")
+    families = " and ".join(f"`{name}`" for name in (BASE, *used))
+    return f"**So the champion uses {families}**, the latter where its figures have been collected or ingested."
 
 
 def feature_table(explanations: pd.DataFrame, *, most: int = 12) -> str:
