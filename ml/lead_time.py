@@ -58,7 +58,7 @@ def disruptions(measures: pd.DataFrame, incidents: pd.DataFrame, catalog: Catalo
     last: dict[tuple[str, str], pd.Timestamp] = {}
     for _, event in events.iterrows():
         pair = (event["mineral"], event["supplier"])
-        if pair not in last or event["known_at"] - last[pair] > pd.Timedelta(days=365):
+        if pair not in last or event["known_at"] - last[pair] >= pd.Timedelta(days=365):
             chosen.append(event)
             last[pair] = event["known_at"]
     columns = ["event_id", *PAIR, "kind", "title", "known_at", "target_year"]

@@ -87,9 +87,9 @@ def summary_sentences(events: pd.DataFrame, yardstick: float) -> list[str]:
     return [
         f"{len(events)} disruptions of the highest severity are on record since 2009, one line per mineral and "
         f"supplier; {len(tracked)} concern pairs that were tracked then.",
-        f"Before {counts.get('warned', 0)} of them the pair stood under an alert at least four weeks ahead, before "
-        f"{counts.get('late', 0)} only later, before {counts.get('missed', 0)} never. In the same weeks "
-        f"{yardstick:.0%} of all major pairs stood under an alert.",
+        f"Before {counts.get('warned', 0)} of {len(tracked)} severe disruptions the pair stood under an alert at least "
+        f"four weeks ahead, before {counts.get('late', 0)} only later, before {counts.get('missed', 0)} never. In the "
+        f"same weeks {yardstick:.0%} of all major pairs stood under an alert.",
         f"Exports of {len(fell)} of the {len(resolved)} pairs whose year is resolved then fell below 70 % of normal; "
         f"{warned} of those {len(fell)} falls had been warned of. The other {calm} disruptions left yearly exports "
         "above that line.",
