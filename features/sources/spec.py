@@ -66,8 +66,8 @@ class SourceSpec:
     """Where a source lives, what it may be used for, when its facts are out, and how it is to be asked.
 
     `address` is the page for people, `endpoint` what is downloaded from; a setting may replace the latter.
-    `key_setting` names the environment variable of a source's key, which it may do without if `key_is_optional`. `seen_live` tells whether
-    `parse` has read a real payload; else it was built from the publisher's documentation.
+    `key_setting` names the environment variable of a source's key, which it may do without if `key_is_optional`.
+    `seen_live` tells whether `parse` has read a real payload; else it was built from the publisher's documentation.
     """
 
     name: str

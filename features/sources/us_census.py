@@ -80,7 +80,11 @@ def requests(endpoint: str, *, now: dt.datetime, key: str | None) -> list[Reques
     login = f"&key={key}" if key else ""
     headings = sorted({code[:4] for code in load_catalog().used_hs_codes()["hs_code"]})
     return [
-        Request(f"{endpoint}?{query}&I_COMMODITY={heading}*{login}", f"us_census_{heading}_{first}_{last}.json", may_be_empty=True)
+        Request(
+            f"{endpoint}?{query}&I_COMMODITY={heading}*{login}",
+            f"us_census_{heading}_{first}_{last}.json",
+            may_be_empty=True,
+        )
         for heading in headings
     ]
 
