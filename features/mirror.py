@@ -182,12 +182,14 @@ def _one_source_each(totals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _silence_is_zero(rows: pd.DataFrame, chosen: pd.DataFrame, said: np.ndarray) -> pd.DataFrame:
-    # A reporter that published these months of a year had no trade where it has no row (`said`, shape (n_rows,
-    # n_years), tells where it has one). Weights stay missing for products it doesn't weigh, and for those it weighs
+    # A reporter that published these months of a product had no trade where it has no row (`said`, shape (n_rows,
+    # n_years), tells where it has one); a product it says nothing about in a year may not have been asked for then.
+    # Weights stay missing for products it doesn't weigh, and for those it weighs
     # in more than one way, which can't be compared.
-    seen = chosen[[*OFFICE, "back"]].drop_duplicates().assign(seen=True)
-    seen = seen.pivot_table(index=OFFICE, columns="back", values="seen", aggfunc="first").reindex(columns=list(BACK))
-    is_silent = seen.reindex(pd.MultiIndex.from_frame(rows[OFFICE])).notna().to_numpy() & ~said
+    good = [*OFFICE, "hs_code"]
+    seen = chosen[[*good, "back"]].drop_duplicates().assign(seen=True)
+    seen = seen.pivot_table(index=good, columns="back", values="seen", aggfunc="first").reindex(columns=list(BACK))
+    is_silent = seen.reindex(pd.MultiIndex.from_frame(rows[good])).notna().to_numpy() & ~said
     is_weighed = rows["basis"].ne("none").to_numpy()
     weighed = rows[is_weighed].groupby([*OFFICE, "hs_code"])["basis"].nunique()
     ways = weighed.reindex(pd.MultiIndex.from_frame(rows[[*OFFICE, "hs_code"]])).to_numpy()

@@ -27,6 +27,7 @@ from models.targets import TARGETS
 __all__ = ["MonthlyResult", "monthly_study", "window_rows", "year_rows"]
 
 PAIR = ["mineral", "supplier"]
+SERIES = [*PAIR, "basis"]
 MONTHS_SHOWN = (3, 6, 9, 12)
 MIN_OF_EACH_CLASS = 5
 
@@ -74,12 +75,14 @@ def baskets_once(supply: pd.DataFrame) -> pd.DataFrame:
 
     Several minerals with the same months from one supplier are one product seen several times.
     """
-    series = supply.groupby(PAIR)[["month", "tonnes"]].apply(lambda own: tuple(map(tuple, own.to_numpy())))
-    shared = series.reset_index(name="series").groupby(["supplier", "series"])["mineral"]
+    # An unknown month equals an unknown month, which NaN does not.
+    told = supply.assign(tonnes=supply["tonnes"].fillna(-1.0))
+    series = told.groupby(SERIES)[["month", "tonnes"]].apply(lambda own: tuple(map(tuple, own.to_numpy())))
+    shared = series.reset_index(name="series").groupby(["supplier", "basis", "series"])["mineral"]
     names = shared.transform(lambda minerals: ", ".join(minerals))
     name_of = pd.Series(names.to_numpy(), index=series.index)
-    named = supply.assign(mineral=name_of.reindex(pd.MultiIndex.from_frame(supply[PAIR])).to_numpy())
-    return named.drop_duplicates([*PAIR, "month"]).sort_values([*PAIR, "month"], ignore_index=True)
+    named = supply.assign(mineral=name_of.reindex(pd.MultiIndex.from_frame(supply[SERIES])).to_numpy())
+    return named.drop_duplicates([*SERIES, "month"]).sort_values([*SERIES, "month"], ignore_index=True)
 
 
 def forecast_dates(supply: pd.DataFrame) -> list[pd.Timestamp]:
@@ -95,10 +98,10 @@ def window_rows(supply: pd.DataFrame) -> list[dict[str, Any]]:
     labels = window_labels(supply, dates)
     states = pd.concat([state_at(supply, date).assign(as_of=date) for date in dates], ignore_index=True)
     states = states.astype({"as_of": "datetime64[us, UTC]"})
-    joined = labels.merge(states, on=[*PAIR, "as_of"], how="left")
+    joined = labels.merge(states, on=[*SERIES, "as_of"], how="left")
     rows = []
-    groups = [("all", "all", joined), *((m, s, part) for (m, s), part in joined.groupby(PAIR))]
-    for mineral, supplier, part in groups:
+    groups = [(("all", "all", "all"), joined), *joined.groupby(SERIES)]
+    for (mineral, supplier, basis), part in groups:
         for weeks, own in part.groupby("weeks"):
             for target in TARGETS.values():
                 label = (own["ratio"] < target.ratio).astype("float64")
@@ -108,6 +111,7 @@ def window_rows(supply: pd.DataFrame) -> list[dict[str, Any]]:
                     {
                         "mineral": mineral,
                         "supplier": supplier,
+                        "basis": basis,
                         "target": target.name,
                         "weeks": int(weeks),
                         "windows": len(own),
@@ -125,7 +129,7 @@ def year_rows(supply: pd.DataFrame, labels: pd.DataFrame) -> list[dict[str, Any]
     """Give, per pair and year, the year to date over the same months of three years before, and the whole year."""
     final = labels.set_index([*PAIR, "year"])["ratio"]
     rows = []
-    for (mineral, supplier), own in supply.groupby(PAIR):
+    for (mineral, supplier, basis), own in supply.groupby(SERIES):
         tonnes = own.set_index("month")["tonnes"]
         for year in sorted({int(month) // 12 for month in tonnes.index}):
             ratios = {months: _to_date(tonnes, year, months) for months in MONTHS_SHOWN}
@@ -133,7 +137,7 @@ def year_rows(supply: pd.DataFrame, labels: pd.DataFrame) -> list[dict[str, Any]
                 continue
             baci = final.get((mineral, supplier, year))
             rows.append(
-                {"mineral": mineral, "supplier": supplier, "basis": own["basis"].iloc[0], "year": year}
+                {"mineral": mineral, "supplier": supplier, "basis": basis, "year": year}
                 | {f"to_month_{months}": ratio for months, ratio in ratios.items()}
                 | {"yearly_trade": None if baci is None else float(baci)}
             )
@@ -144,8 +148,8 @@ def _to_date(tonnes: pd.Series, year: int, months: int) -> float | None:
     wanted = [[(year - back) * 12 + month for month in range(months)] for back in range(4)]
     if not all(set(part) <= set(tonnes.index) for part in wanted):
         return None
-    normal = float(np.mean([tonnes[part].sum() for part in wanted[1:]]))
-    return float(tonnes[wanted[0]].sum() / normal) if normal > 0 else None
+    normal = float(np.mean([tonnes[part].sum(skipna=False) for part in wanted[1:]]))
+    return float(tonnes[wanted[0]].sum(skipna=False) / normal) if normal > 0 else None
 
 
 def _auc(label: pd.Series, score: pd.Series) -> float | None:
@@ -170,11 +174,19 @@ def _text(windows: list[dict[str, Any]], years: list[dict[str, Any]]) -> str:
         "or before the 15th of each month and overlap, so they are far fewer independent cases than their number says.",
         "Persistence ranks by the last six months known then; – stands for fewer than five of either outcome.",
         "",
-        "| mineral | supplier | event | weeks | windows | events | onset windows | onset events | AUC | *when* |",
-        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        "| mineral | supplier | of | event | weeks | windows | events | onset windows | onset events | AUC | *when* |",
+        "|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in windows:
-        cells = [row["mineral"], row["supplier"], row["target"], row["weeks"], row["windows"], row["events"]]
+        cells = [
+            row["mineral"],
+            row["supplier"],
+            row["basis"],
+            row["target"],
+            row["weeks"],
+            row["windows"],
+            row["events"],
+        ]
         cells += [
             row["onset_windows"],
             row["onset_events"],

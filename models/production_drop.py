@@ -85,6 +85,8 @@ def known_state(panel: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     known = labels.sort_values(["resolved_at", "year"], kind="stable").rename(columns={"ratio": "level"})
     # Of labels resolved at one moment the newest year counts.
     known = known.drop_duplicates([*PAIR, "resolved_at"], keep="last")
+    # A late figure that completes an old year does not put the clock back.
+    known = known[known["year"].eq(known.groupby(PAIR)["year"].cummax())]
     wanted = panel[[*PAIR, "as_of"]].assign(number=range(len(panel))).sort_values("as_of", kind="stable")
     joined = pd.merge_asof(
         wanted.astype(dict.fromkeys(PAIR, "str")),

@@ -1,6 +1,6 @@
 """Signal `prices`: how the price of a mineral has moved, against its own past, its group and its host metal.
 
-Steps change at each moment at which a price becomes known or is revised: about the 4th and the 16th of a
+Steps change at each moment at which a price becomes known or is revised: about the 7th and the 16th of a
 month. Everything is computed from what is known then, so a revision counts from its release. A mineral
 follows one series at a time: one that is up to date and two years long before one that is not, its own price before
 that of another product, then the longer one. Prices are nominal: the monthly files hold no deflator.

@@ -17,10 +17,10 @@ import pandas as pd
 from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import MonthLag
-from features.sources.price_rows import is_month, month_of, monthly_prices, raw_prices, read_cells
+from features.sources.price_rows import is_month, monthly_prices, raw_prices, read_cells
 from features.sources.spec import Harvest, Request, SourceSpec
 
-__all__ = ["FILES", "SPEC", "harmonise", "parse", "released", "requests"]
+__all__ = ["FILES", "SPEC", "harmonise", "parse", "requests"]
 
 FILES = ("external-data*.xls", "external-data*.xlsx")
 SHEET = "External"
@@ -102,13 +102,6 @@ def parse(path: Path) -> pd.DataFrame:
         if column and (name or code) and frequency == "Monthly"
     ]
     return raw_prices(cells, first, series)
-
-
-def released(raw: pd.DataFrame) -> dt.datetime | None:
-    """Give the day on which the newest month is out by the lag rule: the file states no date."""
-    months = [month for period in raw["period"].unique() if (month := month_of(period))]
-    lag = SPEC.lag
-    return lag.available_at(*max(months)) if months and isinstance(lag, MonthLag) else None
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, now: dt.datetime) -> Harvest:

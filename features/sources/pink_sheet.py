@@ -38,8 +38,9 @@ SPEC = SourceSpec(
     licence="CC BY 4.0; some series belong to third parties",
     citation="World Bank, Commodity Price Data (The Pink Sheet)",
     cadence="monthly, second working day",
-    lag=MonthLag(months=1, day=4),
-    lag_rule="month m is available on the 4th day of m+1; a later change of it when it was released (Updated on)",
+    lag=MonthLag(months=1, day=7),
+    lag_rule="month m is available on the 7th of m+1 (it comes on the second working day or a little later), a "
+    "later change of it when it was released (Updated on)",
     fills=("prices",),
     takes=f"the publisher's workbook {FILE}",
     # The middle of the address changes with the year; a setting replaces it.

@@ -180,6 +180,15 @@ def _last_month(caption: object, asked_on: dt.datetime, path: Path) -> int:
             remedy="Has the layout changed?",
         )
     year, month = newest_month(asked_on)
+    following = release_of_month(year + month // 12, month % 12 + 1)
+    if asked_on.month == following.month and asked_on.year == following.year:
+        # The report may have come already, and nothing in the workbook tells whether it has.
+        raise BadInput(
+            where=f"{path}, sheet {PARAMETERS}, Download Date",
+            expected=f"a download on {following.date()} or later in that month, or in a month before",
+            found=asked_on.date().isoformat(),
+            remedy="Between two reports the workbook does not tell its last month; export it again.",
+        )
     return max(MONTHS.index(found[1]) + 1, month if year == asked_on.year else 12)
 
 

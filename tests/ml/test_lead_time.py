@@ -10,6 +10,7 @@ import pytest
 
 from features.catalog import load_catalog
 from features.knowledge_time import as_moment, quarter_monday
+from features.panel import feature_names
 from features.store import Store
 from ml import lead_time, lead_time_report
 from ml.knowledge import Knowledge, signals_named
@@ -62,6 +63,30 @@ def test_each_week_is_forecast_by_a_model_of_its_own_quarter() -> None:
     for quarter in quarters:
         assert {quarter_monday(week) for week in quarter.weeks} == {quarter.cutoff}
         assert quarter.cutoff <= min(quarter.weeks)
+
+
+@pytest.mark.slow
+def test_a_hindcast_does_not_learn_from_what_came_after_its_quarter(
+    bundle_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lead_time, "Parameters", lambda: Parameters(rounds=5))
+    store = Store(bundle_home / "datasets")
+    knowledge = Knowledge(store, as_moment("2015-03-02"), signals_named(["trade"]))
+    (quarter, *_) = lead_time.quarters_of([as_moment("2010-07-19")])
+    panel = knowledge.panel(lead_time.training_dates(as_moment("2014-01-01")), min_share=0.01)
+    panel.to_parquet(tmp_path / "panel.parquet")
+    knowledge.panel(list(quarter.weeks)).to_parquet(tmp_path / f"weeks-{quarter.cutoff.date()}.parquet")
+    features = tuple(feature_names(knowledge.signals))
+    found = []
+    for flip in (False, True):
+        labels = knowledge.labels
+        later = labels["resolved_at"] > pd.Timestamp(quarter.cutoff)
+        assert later.any()
+        labels.assign(ratio=labels["ratio"].mask(later & flip, 1.4 - labels["ratio"])).to_parquet(
+            tmp_path / "labels.parquet"
+        )
+        found.append(lead_time._forecast_quarter(quarter, folder=tmp_path, features=features)["probability"])
+    pd.testing.assert_series_equal(found[0], found[1])
 
 
 def forecast(weeks: int, probability: float, *, alert: bool = False, event_id: str = "a") -> dict:

@@ -24,6 +24,7 @@ from ml.settings import Settings
 from ml.weekly import Run
 from models.forecaster import Forecaster
 from models.gradient_boosting import Parameters
+from tests.builders import flow, mirrored, rows
 
 pytestmark = pytest.mark.slow
 A_DAY = dt.timedelta(days=1)
@@ -305,3 +306,13 @@ def test_a_registry_that_does_not_answer_is_no_missing_champion(desk: Desk) -> N
     with pytest.raises(MlflowException, match="registered_model_aliases"):
         desk.live("2005-02-21")
     assert desk.trained == 0
+
+
+def test_the_champion_uses_families_whose_facts_were_known_by_then(tmp_path: Path) -> None:
+    store = Store(tmp_path / "datasets")
+    store.append("trade", rows("trade", [flow(2000, "COD", "JPN", 10.0)]), where="test")
+    store.append("mirror_trade", rows("mirror_trade", [mirrored(2004, 5, "COD", 10.0)]), where="test")
+    known = mirrored(2004, 5, "COD", 10.0)["available_at"]
+    before, after = known - pd.Timedelta(1, "us"), known
+    assert registry.champion_signals(store, before.to_pydatetime()) == ("trade",)
+    assert registry.champion_signals(store, after.to_pydatetime()) == ("trade", "mirror_trade")

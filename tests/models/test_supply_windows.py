@@ -53,12 +53,53 @@ def test_first_releases_count_and_headings_years_to_date_and_buyers_do_not() -> 
     assert supply_of([first, revised, heading, *others])["tonnes"].tolist() == [10.0]
 
 
-def test_production_stands_in_for_pairs_without_declarations() -> None:
+def test_production_is_a_series_of_its_own() -> None:
     made = {"mineral": "copper", "supplier": "CHL", "quantity_tonnes": 5.0, "is_estimated": False}
     made |= {"month": utc("2001-01-01"), "available_at": utc("2001-03-01")}
     both = [made, {**made, "mineral": "cobalt", "supplier": "CHN"}]
     supply = supply_of(months({2001: [10.0]}), both)
-    assert supply.set_index("mineral")["basis"].to_dict() == {"cobalt": "exports", "copper": "production"}
+    found = sorted(zip(supply["mineral"], supply["basis"], supply["tonnes"], strict=True))
+    assert found == [("cobalt", "exports", 10.0), ("cobalt", "production", 5.0), ("copper", "production", 5.0)]
+
+
+def test_a_month_is_what_was_first_said_of_it_and_a_late_buyer_does_not_move_it() -> None:
+    (first,) = months({2001: [10.0]})
+    late = {**first, "importer": "USA", "available_at": first["available_at"] + pd.Timedelta(days=400)}
+    supply = supply_of([first, late])
+    assert supply["tonnes"].tolist() == [10.0]
+    assert supply["available_at"].tolist() == [first["available_at"]]
+
+
+def test_a_withheld_part_makes_the_month_unknown() -> None:
+    known, hidden = months({2001: [10.0]})[0], months({2001: [1.0]}, importer="USA")[0]
+    supply = supply_of([known, hidden | {"quantity_tonnes": np.nan, "value_usd": np.nan}])
+    assert supply["tonnes"].isna().tolist() == [True]
+    record = months({**NORMAL, 2004: [1.0, 4.0, 8.0, 1.0, 1.0]})
+    record[-3] |= {"quantity_tonnes": np.nan}  # March 2004
+    assert supply_windows.window_labels(supply_of(record), [utc("2004-01-12")]).empty
+
+
+def test_of_two_publishers_of_one_supplier_the_one_that_began_first_is_taken() -> None:
+    first = months({2001: [10.0], 2002: [10.0]})
+    other = months({2002: [7.0]}, source="comexstat")
+    assert supply_of([*first, *other])["tonnes"].tolist() == [10.0, 10.0]
+
+
+def test_what_was_known_replays_from_the_raw_tables() -> None:
+    rng = np.random.default_rng(3)
+    records = months({year: list(rng.integers(1, 90, 12).astype(float)) for year in range(2001, 2006)})
+    late = [{**record, "importer": "USA"} for record in records[::5]]
+    late = [{**record, "available_at": record["available_at"] + pd.Timedelta(days=300)} for record in late]
+    date = utc("2004-12-06")
+    table = rows("mirror_trade", [*records, *late])
+    empty, catalog = datasets.empty("production_monthly"), load_catalog()
+    full = supply_windows.monthly_supply(table, empty, catalog)
+    cut = supply_windows.monthly_supply(table[table["available_at"] <= date], empty, catalog)
+    pd.testing.assert_frame_equal(full[full["available_at"] <= date].reset_index(drop=True), cut)
+    dates = [utc("2004-01-12"), utc("2004-06-14"), utc("2004-10-11")]
+    every, early = (supply_windows.window_labels(supply, dates) for supply in (full, cut))
+    pd.testing.assert_frame_equal(every[every["resolved_at"] <= date].reset_index(drop=True), early)
+    assert len(early) >= 2
 
 
 def test_a_window_holds_the_months_that_lie_wholly_inside_it() -> None:
