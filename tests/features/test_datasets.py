@@ -81,7 +81,9 @@ def test_a_broken_event_is_named(field: str, value: object):
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_ones():
-    with pytest.raises(BadInput, match="one of trade, mirror_trade, prices, production, governance, measures"):
+    with pytest.raises(
+        BadInput, match="one of trade, mirror_trade, prices, production, production_monthly, governance"
+    ):
         datasets.dataset("prices_of_tea")
 
 
