@@ -1,7 +1,7 @@
 """BACI: CEPII's harmonised yearly trade by HS6 product, exporter and importer -> `trade`.
 
-Payload: CSV (or a zip of yearly CSVs) with the columns t (year), i (exporter),
-j (importer), k (HS6), v (thousand USD), q (tonnes, empty or NA where unknown);
+Payload: CSV, or the publisher's zip of yearly CSVs in the revision HS92, read in pieces. Columns: t (year),
+i (exporter), j (importer), k (HS6), v (thousand USD), q (tonnes, empty or NA where unknown);
 the embedded Parquet has v_usd and q_kg instead of v and q. Country codes are
 BACI's own and go through the catalogue. Codes of no catalogue mineral are left out
 and counted. A missing quantity is imputed from the world unit value of the product
@@ -11,12 +11,15 @@ in that year and flagged. World totals are not in the payload and never made row
 from __future__ import annotations
 
 import datetime as dt
+import re
+import zipfile
 from pathlib import Path
 
 import pandas as pd
 
-from features.catalog import Catalog
-from features.errors import UnknownCode
+from features.archives import open_zip
+from features.catalog import Catalog, load_catalog
+from features.errors import BadInput, UnknownCode
 from features.knowledge_time import Lag
 from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reject_rows
 
@@ -38,6 +41,9 @@ SPEC = SourceSpec(
     may_redistribute=True,
 )
 
+# A release holds tables of codes beside the years.
+MEMBERS = "baci*_y[12][0-9][0-9][0-9]*.csv"
+REVISION = "HS92"  # the only one that reaches back to 1995, and the one of the catalogue
 CSV_COLUMNS = ("t", "i", "j", "k", "v", "q")
 BUNDLE_COLUMNS = ("t", "i", "j", "k", "v_usd", "q_kg")
 
@@ -48,7 +54,17 @@ def parse(path: Path) -> pd.DataFrame:
     Raises:
         BadInput: see `read_table`.
     """
-    raw = read_table(path, [CSV_COLUMNS, BUNDLE_COLUMNS])
+    if path.suffix == ".zip" and path.exists():
+        _check_revision(path)
+    ours = {int(code) for code in load_catalog().used_hs_codes()["hs_code"]}
+
+    def keep(piece: pd.DataFrame) -> pd.Series:
+        # A code that can't be read is kept, to be rejected by name.
+        code = pd.to_numeric(piece["k"], errors="coerce")
+        return code.isin(ours) | code.isna()
+
+    raw = read_table(path, [CSV_COLUMNS, BUNDLE_COLUMNS], members=MEMBERS, keep=keep)
+    left_out = raw.attrs["left_out"]
     if "v_usd" in raw.columns:
         value, quantity = raw["v_usd"].astype("float64"), raw["q_kg"].astype("float64") / 1000
         keys = raw[["t", "i", "j", "k"]].astype("float64")
@@ -59,7 +75,23 @@ def parse(path: Path) -> pd.DataFrame:
         is_readable = quantity.abs().lt(float("inf")) | text.isin(["", "NA"])
         quantity = quantity.where(is_readable, -1.0)  # rejected below
         keys = raw[["t", "i", "j", "k"]].apply(pd.to_numeric, errors="coerce").astype("float64")
-    return keys.assign(row=raw["row"], value_usd=value, quantity_tonnes=quantity)
+    table = keys.assign(row=raw["row"], value_usd=value, quantity_tonnes=quantity)
+    table.attrs["left_out"] = left_out
+    return table
+
+
+def _check_revision(path: Path) -> None:
+    if not zipfile.is_zipfile(path):
+        return  # the reader says what is wrong with it
+    with open_zip(path) as archive:
+        found = {match for name in archive.namelist() for match in re.findall(r"BACI_(HS\d\d)_Y", name, re.IGNORECASE)}
+    if found - {REVISION}:
+        raise BadInput(
+            where=str(path),
+            expected=f"the release in {REVISION}",
+            found=", ".join(sorted(found)),
+            remedy=f"Download the file of {REVISION}: codes of other revisions mean other products.",
+        )
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: dt.datetime) -> Harvest:
@@ -77,7 +109,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     wanted = {int(code) for code in catalog.used_hs_codes()["hs_code"]}
     is_ours = raw["k"].isin(wanted)
     countries = {code: _iso3(catalog, code) for code in pd.unique(raw[["i", "j"]].to_numpy().ravel())}
-    supplier, importer = raw["i"].map(countries), raw["j"].map(countries)
+    supplier, importer = (raw[side].map(countries).astype("str") for side in ("i", "j"))
     checks = (
         ("t", raw["t"].isna() | (raw["t"] < 1962) | raw["t"].mod(1).ne(0), "not a year"),
         ("t", raw["t"] >= now.year, f"a year that has not ended by {now.date()}"),
@@ -104,7 +136,8 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     rows = _merge_fixed_codes(rows)
     rows = impute_quantities(rows)
     rows = rows.assign(available_at=moment_of_years(rows["year"], lag), source=SPEC.name, is_retracted=False)
-    counts = {"other products": int((~is_ours).sum()), "no country": int((supplier.eq("") | importer.eq("")).sum())}
+    others = int((~is_ours).sum()) + int(raw.attrs.get("left_out", 0))
+    counts = {"other products": others, "no country": int((supplier.eq("") | importer.eq("")).sum())}
     return Harvest({"trade": rows}, rejected, counts)
 
 

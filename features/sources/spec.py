@@ -18,8 +18,9 @@ from __future__ import annotations
 import datetime as dt
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ UNREADABLE = (
     UnicodeDecodeError,
     pd.errors.ParserError,
 )
+PIECE_ROWS = 500_000
 REJECTED_COLUMNS = ["file", "row", "field", "value", "reason"]
 
 
@@ -141,11 +143,25 @@ def reject_rows(
     return rejections(told), is_bad
 
 
-def read_table(path: Path, columns: list[tuple[str, ...]], *, encoding: str = "utf-8") -> pd.DataFrame:
+def read_table(
+    path: Path,
+    columns: list[tuple[str, ...]],
+    *,
+    encoding: str = "utf-8",
+    members: str = "*.csv",
+    keep: Callable[[pd.DataFrame], pd.Series] | None = None,
+) -> pd.DataFrame:
     """Read a CSV, a zip of CSVs or a Parquet file whose columns are exactly one of `columns`.
 
+    Text is read in pieces, so that a file of many gigabytes needs only the memory of what is kept of it.
+
+    Args:
+        members: which files of a zip are tables.
+        keep: tells which rows of a piece to keep; all by default. Their number in the file stays.
+
     Returns:
-        The table with a `row` column: 1 is the first row after the header. CSV cells stay text.
+        The table with a `row` column: 1 is the first row after the header, counted on over the files of a zip. CSV
+        cells stay text. `attrs["left_out"]` counts the rows that were not kept.
 
     Raises:
         BadInput: the file is missing, empty, broken, or has another header.
@@ -154,13 +170,13 @@ def read_table(path: Path, columns: list[tuple[str, ...]], *, encoding: str = "u
         raise BadInput(where=str(path), expected="a file", found="nothing", remedy="Check the path.")
     if path.stat().st_size == 0:
         raise BadInput(where=str(path), expected="a payload", found="an empty file", remedy="Download it again.")
+    kept, rows = [], 0
     try:
-        if path.suffix == ".parquet":
-            table = pq.read_table(path).to_pandas()
-        elif path.suffix == ".zip":
-            table = _read_zip(path, encoding)
-        else:
-            table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding=encoding)
+        for where, piece in _pieces(path, encoding, members):
+            _check_columns(piece, columns, where)
+            piece = piece.assign(row=range(rows + 1, rows + len(piece) + 1))
+            rows += len(piece)
+            kept.append(piece if keep is None else piece[keep(piece)])
     except UNREADABLE as problem:
         raise BadInput(
             where=str(path),
@@ -170,26 +186,37 @@ def read_table(path: Path, columns: list[tuple[str, ...]], *, encoding: str = "u
         ) from None
     except pd.errors.EmptyDataError:
         raise BadInput(where=str(path), expected="a header", found="none", remedy="Download it again.") from None
-    if not any(set(table.columns) == set(wanted) for wanted in columns):
+    if not rows:
+        raise BadInput(where=str(path), expected="rows", found="a header only", remedy="Download it again.")
+    table = pd.concat(kept, ignore_index=True)
+    table.attrs["left_out"] = rows - len(table)
+    return table
+
+
+def _pieces(path: Path, encoding: str, members: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    text: dict[str, Any] = {"dtype": "str", "keep_default_na": False, "encoding": encoding, "chunksize": PIECE_ROWS}
+    if path.suffix == ".parquet":
+        yield str(path), pq.read_table(path).to_pandas()
+    elif path.suffix == ".zip":
+        with open_zip(path) as archive:
+            names = sorted(name for name in archive.namelist() if fnmatch(name.rsplit("/", 1)[-1].lower(), members))
+            if not names:
+                raise BadInput(
+                    where=str(path), expected=f"files {members} inside", found="none", remedy="Is this the right file?"
+                )
+            for name in names:
+                with archive.open(name) as member:
+                    yield from ((f"{path}, {name}", piece) for piece in pd.read_csv(member, **text))
+    else:
+        yield from ((str(path), piece) for piece in pd.read_csv(path, **text))
+
+
+def _check_columns(piece: pd.DataFrame, columns: list[tuple[str, ...]], where: str) -> None:
+    if not any(set(piece.columns) == set(wanted) for wanted in columns):
         wanted = " or ".join(",".join(names) for names in columns)
         raise BadInput(
-            where=f"{path}, header", expected=wanted, found=",".join(table.columns), remedy="Is this the right source?"
+            where=f"{where}, header", expected=wanted, found=",".join(piece.columns), remedy="Is this the right source?"
         )
-    if table.empty:
-        raise BadInput(where=str(path), expected="rows", found="a header only", remedy="Download it again.")
-    return table.assign(row=range(1, len(table) + 1))
-
-
-def _read_zip(path: Path, encoding: str) -> pd.DataFrame:
-    with open_zip(path) as archive:
-        names = sorted(name for name in archive.namelist() if name.lower().endswith(".csv"))
-        frames = []
-        for name in names:
-            with archive.open(name) as member:
-                frames.append(pd.read_csv(member, dtype="str", keep_default_na=False, encoding=encoding))
-    if not frames:
-        raise BadInput(where=str(path), expected="CSV files inside", found="none", remedy="Is this the right file?")
-    return pd.concat(frames, ignore_index=True)
 
 
 def moment_of_years(years: pd.Series, lag: Lag) -> pd.Series:

@@ -83,6 +83,39 @@ def test_a_zip_of_two_years_gives_the_same_as_one_file(tmp_path: Path):
     pd.testing.assert_frame_equal(trade(tmp_path / "BACI.zip"), trade(csv(tmp_path, GOOD)))
 
 
+def release(path: Path, revision: str = "HS92", *, others: int = 0) -> Path:
+    """Write a release as the publisher packs it: years, and tables of codes beside them."""
+    noise = [f"2019,180,156,{10100 + at},5,5" for at in range(others)]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"BACI_{revision}_Y2019_V202601.csv", "\n".join([HEADER, *noise, *GOOD[:2]]))
+        archive.writestr(f"BACI_{revision}_Y2020_V202601.csv", "\n".join([HEADER, *GOOD[2:]]))
+        archive.writestr("country_codes_V202601.csv", "country_code,country_name\n4,Afghanistan\n")
+        archive.writestr(f"product_codes_{revision}_V202601.csv", "code,description\n010121,Horses\n")
+    return path
+
+
+def test_a_whole_release_is_read_in_pieces_and_keeps_what_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("features.sources.spec.PIECE_ROWS", 7)
+    raw = baci.parse(release(tmp_path / "BACI_HS92_V202601.zip", others=50))
+    assert len(raw) == 3
+    assert raw["row"].tolist() == [51, 52, 53]
+    found = harvest(tmp_path / "BACI_HS92_V202601.zip")
+    assert found.counts["other products"] == 50
+    whole = trade(csv(tmp_path, GOOD))
+    pd.testing.assert_frame_equal(datasets.check("trade", found.tables["trade"], where="x"), whole)
+
+
+def test_a_release_in_another_revision_is_refused(tmp_path: Path, store: Store):
+    assert "expected the release in HS92, found HS17" in str(refused(store, release(tmp_path / "new.zip", "HS17")))
+
+
+def test_a_bad_row_among_many_is_named_by_its_row_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("features.sources.spec.PIECE_ROWS", 5)
+    lines = [f"2019,180,156,{10100 + at},5,5" for at in range(20)] + ["2019,180,156,horses,5,5"]
+    (row,) = harvest(csv(tmp_path, [*lines, *GOOD])).rejected.itertuples()
+    assert (row.row, row.field) == (21, "k")
+
+
 def test_other_products_and_places_that_are_no_country_are_left_out_and_counted(tmp_path: Path):
     ignored = next(code for code, iso3 in load_catalog()._iso3_of_baci.items() if iso3 is None)
     found = harvest(csv(tmp_path, [*GOOD, "2019,180,156,10121,5,5", f"2019,{ignored},156,282200,5,5"]))
@@ -282,7 +315,7 @@ def test_a_broken_zip_is_refused(tmp_path: Path, store: Store):
 def test_a_zip_without_csv_is_refused(tmp_path: Path, store: Store):
     with zipfile.ZipFile(tmp_path / "BACI.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    assert "CSV files inside" in str(refused(store, tmp_path / "BACI.zip"))
+    assert "inside, found none" in str(refused(store, tmp_path / "BACI.zip"))
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path, store: Store):
