@@ -1,6 +1,7 @@
 """IMF Primary Commodity Prices: monthly prices since 1980, minor metals among them -> `prices`.
 
-Payload: external-data.xls, which has been an xlsx as well as a real xls. Four labelled rows in changing
+Payload: external-data.xls, which has been an xlsx as well as a real xls, or the SDMX interface's CSV (one row per
+series and month, by code only). In the workbook four labelled rows in changing
 order (Commodity, Commodity.Description, Data Type, Frequency) are followed by months such as 1980M1. The unit
 stands only in the description. Index columns are left out, as their base year changes with the release;
 so are three series that the file calls USD and its description something else.
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.catalog import Catalog
+from features.catalog import Catalog, load_catalog
 from features.errors import BadInput
 from features.knowledge_time import MonthLag
 from features.sources.price_rows import is_month, monthly_prices, raw_prices, read_cells
@@ -22,8 +23,9 @@ from features.sources.spec import Harvest, Request, SourceSpec
 
 __all__ = ["FILES", "SPEC", "harmonise", "parse", "requests"]
 
-FILES = ("external-data*.xls", "external-data*.xlsx")
+FILES = ("external-data*.xls", "external-data*.xlsx", "imf_pcps*.csv")
 SHEET = "External"
+ANSWER_COLUMNS = ("INDICATOR", "TIME_PERIOD", "OBS_VALUE")
 LABELS = ("Commodity", "Commodity.Description", "Data Type", "Frequency")
 
 SPEC = SourceSpec(
@@ -37,9 +39,10 @@ SPEC = SourceSpec(
     lag=MonthLag(months=1, day=16),
     lag_rule="month m is available on the 16th day of m+1; a later change of it with the newest month of its file",
     fills=("prices",),
-    takes="the publisher's workbook external-data.xls",
-    endpoint="https://www.imf.org/-/media/Files/Research/CommodityPrices/Monthly/external-data.ashx",
-    hosts=("www.imf.org",),
+    takes="the publisher's workbook external-data.xls, or SDMX-CSV of the data flow PCPS",
+    # The workbook's address has changed before; the interface is what is kept up.
+    endpoint="https://api.imf.org/external/sdmx/2.1/data/IMF.RES,PCPS",
+    hosts=("api.imf.org", "www.imf.org"),
     requests_per_minute=6,
     max_megabytes=20,
     stale_after_days=60,
@@ -75,16 +78,26 @@ UNCLEAR = ("PTOMATO", "PAPPLE", "PCHANA")
 
 
 def requests(endpoint: str, *, now: dt.datetime, key: str | None) -> list[Request]:
-    """Ask for the one workbook, which holds every month."""
-    return [Request(endpoint, "external-data.xls")]
+    """Ask the SDMX interface for every month, in US dollars, of the series with a code that the catalogue follows."""
+    address = f"{endpoint}/G001.{'+'.join(sorted(_names_of_codes()))}.USD.M?detail=dataonly"
+    return [Request(address, "imf_pcps.csv", headers={"Accept": "application/vnd.sdmx.data+csv;version=1.0.0"})]
+
+
+def _names_of_codes() -> dict[str, str]:
+    # The interface names a series by its code alone; its description, which holds the unit, is the catalogue's.
+    table = load_catalog().price_series
+    own = table[table["source"].eq(SPEC.name) & table["series_id"].str.fullmatch("P[A-Z]+")]
+    return dict(zip(own["series_id"], own["series_name"], strict=True))
 
 
 def parse(path: Path) -> pd.DataFrame:
-    """Read a workbook into row, name (the description), code ("" where none), unit (USD or Index), period, price.
+    """Read a file into row, name (the description), code ("" where none), unit (USD or Index), period, price.
 
     Raises:
-        BadInput: the file is broken, or its labels are not those above the months.
+        BadInput: the file is broken, its labels are not those above the months, or its columns not the interface's.
     """
+    if path.suffix == ".csv":
+        return _parse_answer(path)
     cells = read_cells(path, SHEET)
     first = next((at for at, line in enumerate(cells) if is_month(line[0])), 0)
     labels = {str(line[0]).strip(): line for line in cells[:first]}
@@ -102,6 +115,38 @@ def parse(path: Path) -> pd.DataFrame:
         if column and (name or code) and frequency == "Monthly"
     ]
     return raw_prices(cells, first, series)
+
+
+def _parse_answer(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype="str", keep_default_na=False)
+    except (OSError, ValueError) as problem:
+        raise BadInput(
+            where=str(path), expected="a readable CSV", found=str(problem), remedy="Download it again."
+        ) from None
+    missing = [name for name in ANSWER_COLUMNS if name not in table]
+    if missing:
+        raise BadInput(
+            where=f"{path}, header",
+            expected=f"SDMX-CSV with {', '.join(ANSWER_COLUMNS)}",
+            found=f"no {', '.join(missing)}",
+            remedy="Has the interface changed?",
+        )
+    names = _names_of_codes()
+    number = pd.to_numeric(table["OBS_VALUE"], errors="coerce")
+    rows = pd.DataFrame(
+        {
+            "row": range(1, len(table) + 1),
+            "name": table["INDICATOR"].map(names).fillna(""),
+            "code": table["INDICATOR"],
+            "unit": "USD",
+            # 2024-M03, or 2024-03.
+            "period": table["TIME_PERIOD"].str.replace(r"^(\d{4})-M?(\d{2})$", r"\1M\2", regex=True),
+            # What is no number stays as it is, to be rejected.
+            "price": number.astype("object").where(number.notna(), table["OBS_VALUE"]),
+        }
+    )
+    return rows[table["OBS_VALUE"].ne("") & rows["name"].ne("")].reset_index(drop=True)
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, now: dt.datetime) -> Harvest:

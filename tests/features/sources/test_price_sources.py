@@ -137,6 +137,47 @@ def test_indices_and_unclear_columns_are_left_out_and_counted(shared: Path):
     assert price_of(found.tables["prices"], "POILAPSP", "2025-09-01") == pytest.approx(67.168, abs=1e-3)
 
 
+def answer(path: Path, rows: list[str], header: str = "") -> Path:
+    """Write an answer of the fund's interface."""
+    usual = "DATAFLOW,COUNTRY,INDICATOR,DATA_TRANSFORMATION,FREQUENCY,TIME_PERIOD,OBS_VALUE"
+    path.write_text("\n".join([header or usual, *(f"IMF.RES:PCPS(9.0.0),G001,{row}" for row in rows)]) + "\n")
+    return path
+
+
+def test_the_interface_gives_the_same_series_as_the_workbook(tmp_path: Path):
+    rows = [
+        "PCOBA,USD,M,2025-M08,33335.5",
+        "PGOLD,USD,M,2025-08,3368.03",
+        "PCOBA,USD,M,2025-M09,",
+        "PXYZ,USD,M,2025-M08,1",
+    ]
+    found = harvest(imf_pcps, answer(tmp_path / "imf_pcps.csv", rows))
+    assert found.rejected.empty
+    table = found.tables["prices"].set_index("series")
+    assert table["unit"].to_dict() == {"PCOBA": "usd_per_tonne", "PGOLD": "usd_per_troy_ounce"}
+    assert table["price"].to_dict() == {"PCOBA": 33335.5, "PGOLD": 3368.03}
+    assert table["starts_on"].unique().tolist() == [utc("2025-08-01")]
+    assert table["available_at"].unique().tolist() == [utc("2025-09-16")]
+
+
+def test_an_answer_of_another_shape_is_refused(tmp_path: Path):
+    with pytest.raises(BadInput, match="no TIME_PERIOD, OBS_VALUE"):
+        imf_pcps.parse(answer(tmp_path / "imf_pcps.csv", [], header="INDICATOR,YEAR"))
+
+
+@pytest.mark.parametrize(("row", "field"), [("PCOBA,USD,M,2025-Q3,5", "period"), ("PCOBA,USD,M,2025-M08,-1", "price")])
+def test_a_bad_row_of_an_answer_is_rejected(tmp_path: Path, row: str, field: str):
+    assert harvest(imf_pcps, answer(tmp_path / "imf_pcps.csv", [row])).rejected["field"].tolist() == [field]
+
+
+def test_the_interface_is_asked_in_dollars_for_what_the_catalogue_follows():
+    (request,) = imf_pcps.requests(imf_pcps.SPEC.endpoint, now=NOW, key=None)
+    assert "/G001." in request.address
+    assert "PCOBA" in request.address
+    assert ".USD.M?" in request.address
+    assert "csv" in request.headers["Accept"]
+
+
 def test_the_fund_s_file_states_no_date_so_its_source_claims_none():
     # A guess by the lag rule would outrank the folder's date and the moment of fetching.
     assert not hasattr(imf_pcps, "released")
@@ -325,7 +366,7 @@ def test_json_of_another_kind_is_refused(tmp_path: Path):
 @pytest.mark.parametrize("source", [pink_sheet, imf_pcps])
 def test_one_request_asks_for_the_workbook_under_a_name_the_reader_takes(source: ModuleType):
     (request,) = source.requests(source.SPEC.endpoint, now=NOW, key=None)
-    assert request.address == source.SPEC.endpoint
+    assert request.address.startswith(source.SPEC.endpoint)
     assert any(Path(request.name).match(pattern) for pattern in source.FILES)
     assert request.address.split("/")[2] in source.SPEC.hosts
 
