@@ -11,6 +11,7 @@ THEMES = {  # theme -> words for a missing value
     "price_host": "no price of a host metal",
     "price_energy": "no price of energy",
     "price_record": "no price on record",
+    "price_value": "no world price to hold its exports against",
 }
 MISSING = {"prices_since_trade_year": "no price on record for {year}"}
 ZERO = {
@@ -40,4 +41,5 @@ PHRASES = {  # feature -> theme and template
     "prices_years_known": "price_record: the price is on record for {n} year{s}",
     "prices_age_months": "price_record: the newest price is {n} month{s} old",
     "prices_since_trade_year": "price_course: the price is {against} its mean of {year}",
+    "prices_unit_value_vs_world": "price_value: a tonne exported in {year} fetched {against} the price of that year",
 }

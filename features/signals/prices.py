@@ -54,15 +54,35 @@ FEATURES = (
     Feature("prices_years_known", "years", "Length of the record of the price."),
     Feature("prices_age_months", "months", "Months from the newest price to the month of the forecast."),
     Feature("prices_since_trade_year", "log_ratio", "The price against its mean in the last known trade year."),
+    Feature(
+        "prices_unit_value_vs_world", "log_ratio", "Value of a tonne exported against the world price of that year."
+    ),
 )
 # Those that need no joined columns of other families.
-MINERAL_FEATURES = tuple(feature.name for feature in FEATURES if feature.name != "prices_since_trade_year")
+MINERAL_FEATURES = tuple(
+    feature.name
+    for feature in FEATURES
+    if feature.name not in ("prices_since_trade_year", "prices_unit_value_vs_world")
+)
 STEP_FEATURES = tuple(
     name for name in MINERAL_FEATURES if name not in ("prices_energy_return_12m", "prices_age_months")
 )
 # What `combine` and the target need to know besides: which series, its newest month, and means of earlier years.
 YEARS_BACK = (1, 2, 3)
-HELPERS = ("prices_series", "prices_newest_month", "prices_newest_log", *(f"prices_log_mean_{n}y" for n in YEARS_BACK))
+HELPERS = (
+    "prices_series",
+    "prices_newest_month",
+    "prices_newest_log",
+    "prices_log_per_tonne",
+    *(f"prices_log_mean_{n}y" for n in YEARS_BACK),
+)
+UNITS_PER_TONNE = {
+    "usd_per_tonne": 1.0,
+    "usd_per_dry_tonne": 1.0,
+    "usd_per_kilogram": 1000.0,
+    "usd_per_pound": 2204.6226,
+    "usd_per_troy_ounce": 32150.747,
+}
 FRESH_MONTHS, MIN_MONTHS = 6, 24
 ENERGY = ["prices_energy_return_12m", "prices_energy_month"]
 GROUP_MONTHS = 37
@@ -79,6 +99,7 @@ class Book:
     group: NDArray[np.int64]
     context: NDArray[np.int64]
     is_host: NDArray[np.bool_]
+    log_per_tonne: NDArray[np.float64]
 
     @classmethod
     def of(cls, catalog: Catalog) -> Book:
@@ -89,6 +110,8 @@ class Book:
         series = np.array([numbers[pair] for pair in zip(table["source"], table["series_id"], strict=True)])
         group = np.full(len(numbers), -1)
         group[series] = pd.factorize(table["price_group"], sort=True)[0]
+        log_per_tonne = np.full(len(numbers), np.nan)
+        log_per_tonne[series] = np.log(table["unit"].map(UNITS_PER_TONNE).to_numpy(dtype="float64"))
         is_host = np.array([[host in catalog.minerals[name].by_product_of for host in minerals] for name in minerals])
         return cls(
             minerals,
@@ -98,6 +121,7 @@ class Book:
             group,
             np.array([numbers[pair] for pair in CONTEXT]),
             is_host,
+            log_per_tonne,
         )
 
     def choose(self, known: Known) -> NDArray[np.int64]:
@@ -150,7 +174,7 @@ def describe_moment(known: Known, book: Book) -> tuple[NDArray[np.float64], tupl
         found[f"host_return_{months}m"] = _mean_over(own, book.is_host)
     found["years_known"] = known.count[followed] / 12
     table = np.column_stack(
-        [*(found[name.removeprefix("prices_")] for name in STEP_FEATURES), _helpers(known, followed)]
+        [*(found[name.removeprefix("prices_")] for name in STEP_FEATURES), _helpers(known, followed, book)]
     )
     newest = known.last[book.context]
     energy = np.where(newest >= known.last.max() - FRESH_MONTHS, shape["return_12m"][book.context], np.nan)
@@ -190,12 +214,13 @@ def _ending_with_newest(known: Known, columns: NDArray[np.int64], months: int) -
     return np.where(rows >= 0, known.prices[np.maximum(rows, 0), columns], np.nan)
 
 
-def _helpers(known: Known, followed: NDArray[np.int64]) -> NDArray[np.float64]:
+def _helpers(known: Known, followed: NDArray[np.int64], book: Book) -> NDArray[np.float64]:
     newest = known.last[followed] + FIRST_MONTH
     columns = [
         followed.astype("float64"),
         newest.astype("float64"),
         np.log(known.prices[known.last[followed], followed]),
+        book.log_per_tonne[followed],
     ]
     for back in YEARS_BACK:
         rows = (newest // 12 - back) * 12 - FIRST_MONTH + np.arange(12)[:, None]
@@ -222,23 +247,34 @@ def changes(moments: list[pd.Timestamp], values: NDArray[np.float64], columns: l
 
 
 def combine(joined: pd.DataFrame) -> pd.DataFrame:
-    """Add the newest price's age and its move since the last known trade year; blank what is older than half a year.
+    """Add the price's age, its move since the last known trade year and what exports of that year fetched against it.
 
     A return of a price that stopped long ago says nothing of today. Its age and the length of its record stay.
     """
     month, newest = month_number(joined["as_of"]), joined["prices_newest_month"]
     years = newest // 12 - joined.get("trade_last_year", pd.Series(np.nan, index=joined.index))
-    since = pd.Series(np.nan, index=joined.index)
+    since, fetched = pd.Series(np.nan, index=joined.index), pd.Series(np.nan, index=joined.index)
+    unit_value = _log_unit_value(joined) - joined["prices_log_per_tonne"]
     for back in YEARS_BACK:
-        ratio = joined["prices_newest_log"] - joined[f"prices_log_mean_{back}y"]
-        since = since.where(years.ne(back), ratio.clip(-4.0, 4.0))
+        mean = joined[f"prices_log_mean_{back}y"]
+        since = since.where(years.ne(back), (joined["prices_newest_log"] - mean).clip(-4.0, 4.0))
+        fetched = fetched.where(years.ne(back), (unit_value - mean).clip(-4.0, 4.0))
     age = (month - newest).astype("float64")
     blanked = joined[[name for name in STEP_FEATURES if name != "prices_years_known"]].assign(
-        prices_since_trade_year=since
+        prices_since_trade_year=since, prices_unit_value_vs_world=fetched
     )
     blanked = blanked.where(age <= FRESH_MONTHS)
     energy = joined["prices_energy_return_12m"].where(month - joined["prices_energy_month"] <= FRESH_MONTHS)
     return blanked.assign(prices_age_months=age, prices_energy_return_12m=energy)
+
+
+def _log_unit_value(joined: pd.DataFrame) -> pd.Series:
+    # Dollars per tonne exported in the last known trade year; ore is worth less than its metal, so the level holds
+    # the grade of the product, too.
+    nothing = pd.Series(np.nan, index=joined.index)
+    value, tonnes = (np.expm1(joined.get(f"trade_{what}", nothing)) for what in ("value", "tonnes"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return pd.Series(np.log(value / tonnes), index=joined.index).where((value > 0) & (tonnes > 0))
 
 
 SIGNAL = Signal("prices", ("prices",), FEATURES, steps, combine)

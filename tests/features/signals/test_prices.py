@@ -338,3 +338,21 @@ def test_real_workbooks_replay(shared, catalog: Catalog, tmp_path):
         one, two = panel.join_steps(index, early), panel.join_steps(index, full)
         pd.testing.assert_frame_equal(one, two, check_exact=True)
         assert two["prices_return_12m"].notna().sum() > 20
+
+
+def test_what_exports_fetched_is_held_against_the_price_of_their_year(catalog: Catalog):
+    # Gold at 1,000 dollars an ounce in every month of 2002; half a tonne sold for 12 million dollars.
+    records = [
+        price("PGOLD", f"{year}-{month:02d}", 1000.0, source="imf_pcps", unit="usd_per_troy_ounce")
+        for year in (2000, 2001, 2002, 2003)
+        for month in range(1, 13)
+    ]
+    (mineral_steps, energy) = prices.steps({"prices": rows("prices", records)}, catalog)
+    index = pd.DataFrame({"mineral": ["gold"], "supplier": ["CHN"], "as_of": [utc("2004-03-01")]})
+    joined = panel.join_steps(index, {"prices": [mineral_steps, energy]})
+    joined = joined.assign(trade_last_year=2002.0, trade_value=np.log1p(12e6), trade_tonnes=np.log1p(0.5))
+    found = prices.combine(joined)["prices_unit_value_vs_world"].item()
+    assert found == pytest.approx(math.log(24e6 / (1000 * 32150.747)), abs=1e-6)
+    # Nothing sold, or trade of a year without prices: nothing to compare.
+    assert prices.combine(joined.assign(trade_tonnes=0.0))["prices_unit_value_vs_world"].isna().all()
+    assert prices.combine(joined.assign(trade_last_year=1995.0))["prices_unit_value_vs_world"].isna().all()
