@@ -114,8 +114,9 @@ bench: setup ## Measure the main steps as ratios within one run
 check: lint typecheck test ## All that must pass before a commit: lint, types, tests
 
 test: lint typecheck ## What CI runs: ruff, mypy, then tests and notebooks (PYTEST_ARGS='-k store' for a part)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile \
-	  $(if $(NOTEBOOKS),--nbmake --nbmake-timeout=900) tests $(NOTEBOOKS) $(PYTEST_ARGS)
+	@# The notebooks first: each takes a minute, and at the end one worker would wait for the other.
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	  $(if $(NOTEBOOKS),--nbmake --nbmake-timeout=900) $(NOTEBOOKS) tests $(PYTEST_ARGS)
 
 lint: setup-dev ## Check style and formatting with ruff
 	@$(BIN)/ruff check .
