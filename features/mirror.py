@@ -43,11 +43,11 @@ def codes_of_minerals(catalog: Catalog, hs_codes: pd.Series) -> pd.DataFrame:
     Returns:
         hs_code, mineral, is_heading (coarser than six digits); codes of no mineral are left out.
     """
-    used = catalog.used_hs_codes()[["mineral", "hs_code"]].drop_duplicates()
-    pairs = []
-    for code in sorted(set(hs_codes)):
-        is_part = used["hs_code"].str.startswith(code) if len(code) < 6 else used["hs_code"].eq(code[:6])
-        pairs += [(code, mineral, len(code) < 6) for mineral in sorted(set(used.loc[is_part, "mineral"]))]
+    pairs = [
+        (code, mineral, len(code) < 6)
+        for code in sorted(set(hs_codes))
+        for mineral in catalog.minerals_of_product(code)
+    ]
     types = {"hs_code": "str", "mineral": "str", "is_heading": "bool"}
     return pd.DataFrame(pairs, columns=list(types)).astype(types)
 

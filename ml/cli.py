@@ -10,8 +10,6 @@ import typer
 from features.errors import OresightError
 from ml import cli_sources, cli_studies
 from ml.cli_options import AsOf, Home, Json, Out, print_json, say
-from ml.price_spike_command import price_spikes
-from ml.production_command import production_drops
 
 __all__ = ["app", "main"]
 
@@ -109,10 +107,6 @@ def ablation(
         print_json(result.rows)
     else:
         typer.echo(result.table)
-
-
-app.command("price-spikes")(price_spikes)
-app.command("production-drops")(production_drops)
 
 
 @app.command()

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ml.cli_options import Home, Json, Out, print_json
+from ml.cli_options import AsOf, Home, Json, Out, print_json, say
 
 __all__ = ["app"]
 
 app = typer.Typer()
 
+Draws = Annotated[int, typer.Option("--draws", min=0, help="Bootstrap draws for the intervals.")]
 Page = Annotated[Path | None, typer.Option("--page", help="Where to write the page a second time.")]
 
 
@@ -60,3 +61,46 @@ def monthly_supply(out: Out, page: Page = None, home: Home = None, as_json: Json
         print_json({"windows": result.windows, "years": result.years})
     else:
         typer.echo(result.text)
+
+
+@app.command("price-spikes")
+def price_spikes(
+    out: Out,
+    first: Annotated[int, typer.Option("--first", help="First year of forecasts.")] = 2006,
+    draws: Draws = 300,
+    as_of: AsOf = None,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Log the study to MLflow.")] = True,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast price spikes of minerals for every past month from what was known then, and score them."""
+    from ml import price_spike_study
+
+    result = price_spike_study.study(out, first=first, draws=draws, as_of=as_of, log=log, home=home, say=say)
+    if as_json:
+        print_json(result.scores)
+    else:
+        typer.echo(result.report)
+        typer.echo(f"Report: {out / 'report.md'}")
+
+
+@app.command("production-drops")
+def production_drops(
+    out: Out,
+    first: Annotated[int, typer.Option("--first", help="First origin year.")] = 2006,
+    last: Annotated[int, typer.Option("--last", help="Last origin year.")] = 2023,
+    draws: Draws = 300,
+    page: Page = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Hold drops of production against drops of exports, and forecast them from every past year."""
+    from ml import production_study
+
+    found = production_study.study(out, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
+    if as_json:
+        print_json(found.result)
+    else:
+        typer.echo(found.page)
+        typer.echo(f"Page: {out / 'production-drops.md'}")

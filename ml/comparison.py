@@ -8,6 +8,7 @@ same bootstrap draws of blocks (mineral, year), so what both share cancels.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,7 @@ def _skills(part: pd.DataFrame, probability: np.ndarray, draws: int) -> dict[str
 
 
 def _cell(value: float, draws: np.ndarray) -> dict[str, float]:
-    found = estimate(value, draws)
-    return {"value": float(found.value), "low": float(found.low), "high": float(found.high)}
+    return asdict(estimate(float(value), draws))
 
 
 def markdown_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -85,8 +85,7 @@ def abstention_reasons(panel: pd.DataFrame, served: Served) -> pd.Series:
     reasons = pd.Series(None, index=panel.index, dtype="str")
     imputed = panel["trade_imputed"] > MAX_IMPUTED_FRAC
     reasons = reasons.mask(imputed, "more than half of the last known year's value has an imputed quantity")
-    needed = {name for part in served.forecaster.parts.values() for name in part.parts()[0].never_missing}
-    gaps = panel[sorted(needed)].isna()
+    gaps = panel[served.forecaster.never_missing].isna()
     for name in gaps.columns[gaps.any()]:
         reasons = reasons.mask(gaps[name] & reasons.isna(), f"{name} is unknown, which it never was in training")
     return reasons

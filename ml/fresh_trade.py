@@ -23,6 +23,7 @@ from ml.backtest import default_plan
 from ml.comparison import ROW_KEY, compare, markdown_rows
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.origins import JULY, DayOfYear
+from ml.results import write_page
 from ml.settings import load_settings
 from ml.studies import checked_origins, predict
 
@@ -100,6 +101,9 @@ def fresh_trade(
         )
     rows: list[dict[str, Any]] = []
     bases: dict[DayOfYear, pd.DataFrame] = {}
+    covered: dict[DayOfYear, pd.DataFrame] = {}
+    # Which pairs are covered is told from what is really known, once per date.
+    real = Knowledge(store, now, signals_named(["trade", "mirror_trade"]))
     for scenario in SCENARIOS:
         names = ["trade", "mirror_trade"] if scenario.with_mirror else ["trade"]
         knowledge = Knowledge(store, now, signals_named(names), scenario.trade_years_early)
@@ -109,19 +113,17 @@ def fresh_trade(
         own = predict(knowledge, plan, out / scenario.folder, workers=settings.workers, title=title)
         base = bases.setdefault(scenario.day, own)
         reference = None if base is own else base
-        # Which pairs are covered is told once per date, from what is really known then.
-        real = Knowledge(store, now, signals_named(["trade", "mirror_trade"]))
-        slices = _slices(own, base, coverage_of(real, [origin.as_of for origin in origins]))
+        if scenario.day not in covered:
+            covered[scenario.day] = coverage_of(real, [origin.as_of for origin in origins])
+        slices = _slices(own, base, covered[scenario.day])
         about = {"on": str(scenario.day), "known": scenario.name}
         rows += compare(own, reference, slices, draws=draws, **about)
     text = page_text(rows, f"oresight fresher-trade --first {first} --last {last} --draws {draws} --out DIR")
     (out / "fresh_trade.json").write_text(json.dumps(rows, indent=1) + "\n")
-    (out / "fresher-trade.md").write_text(text)
-    if page is not None:
-        page.write_text(text)
+    write_page(out / "fresher-trade.md", text, page)
     if log:
         with tracking.mlflow_at(settings) as mlflow:
-            params = {"first": first, "last": last, "draws": draws, "data_digest": store.digest(as_of=now)}
+            params = {"first": first, "last": last, "draws": draws, "data_digest": real.digest}
             with tracking.parent_run(mlflow, "fresher trade", params, {"kind": "study"}):
                 mlflow.log_artifact(str(out / "fresh_trade.json"))
                 mlflow.log_artifact(str(out / "fresher-trade.md"))

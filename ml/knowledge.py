@@ -90,6 +90,11 @@ class Knowledge:
         return load_catalog()
 
     @cached_property
+    def digest(self) -> str:
+        """A digest of everything the store knew at `as_of`."""
+        return self.store.digest(as_of=self.as_of)
+
+    @cached_property
     def tables(self) -> Mapping[str, pd.DataFrame]:
         """Every known version of the datasets the signals need."""
         tables = self.store.histories(panel.datasets_needed(self.signals), as_of=self.as_of)

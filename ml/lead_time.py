@@ -138,9 +138,7 @@ def _forecast_quarter(quarter: Quarter, *, folder: Path, features: tuple[str, ..
         parameters=Parameters(),
         targets=[TARGET],
     )
-    # A feature that was never missing by then may be now; such a row is not forecast, as in the weekly run.
-    strict = {name for part in forecaster.parts.values() for name in part.parts()[0].never_missing}
-    usable = weeks[weeks[sorted(strict)].notna().all(axis=1)].reset_index(drop=True)
+    usable = weeks[weeks[forecaster.never_missing].notna().all(axis=1)].reset_index(drop=True)
     if usable.empty:
         return pd.DataFrame()
     rows = forecaster.predict(usable)

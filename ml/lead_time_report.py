@@ -20,6 +20,7 @@ from ml.backtest_report import template_environment
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.lead_time import WEEKS, disruptions, hindcasts, verdicts
 from ml.registry import champion_signals
+from ml.results import write_page
 from ml.settings import load_settings
 
 __all__ = ["LeadTimeResult", "event_chart", "lead_time", "summary_sentences"]
@@ -65,10 +66,7 @@ def lead_time(out: Path, *, page: Path | None = None, home: Path | None = None, 
     (out / "summary.json").write_text(json.dumps({"sentences": sentences, "alert_share": yardstick}, indent=1) + "\n")
     meta = {"Families": ", ".join(names), "Command": "oresight lead-time --out DIR", **tracking.provenance()}
     (out / "report.html").write_text(render(judged, forecasts, sentences, meta))
-    text = page_text(judged, sentences, meta)
-    (out / "lead-times.md").write_text(text)
-    if page is not None:
-        page.write_text(text)
+    write_page(out / "lead-times.md", page_text(judged, sentences, meta), page)
     if log:
         with tracking.mlflow_at(settings) as mlflow, tracking.parent_run(mlflow, "lead time", meta, {"kind": "study"}):
             for name in ("events.csv", "forecasts.parquet", "summary.json", "report.html"):

@@ -19,6 +19,7 @@ from features.catalog import load_catalog
 from features.errors import BadInput
 from features.knowledge_time import UTC, monday_on_or_before
 from ml.knowledge import Knowledge, open_store, signals_named
+from ml.results import write_page
 from ml.scores import roc_auc, within_pair_concordance
 from ml.settings import load_settings
 from models.supply_windows import monthly_supply, state_at, window_labels
@@ -64,9 +65,7 @@ def monthly_study(out: Path, *, page: Path | None = None, home: Path | None = No
     text = _text(windows, years)
     out.mkdir(parents=True, exist_ok=True)
     (out / "monthly.json").write_text(json.dumps({"windows": windows, "years": years}, indent=1) + "\n")
-    (out / "monthly-supply.md").write_text(text)
-    if page is not None:
-        page.write_text(text)
+    write_page(out / "monthly-supply.md", text, page)
     return MonthlyResult(windows, years, text)
 
 

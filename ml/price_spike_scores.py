@@ -113,14 +113,16 @@ def _metrics(
         return {name: {"value": None, "low": None, "high": None} for name in METRICS}
     once = np.ones((len(facts), 1))
     found = _statistics(facts, probability, model)
-    return {name: _json(float(found[name](once)[0]), found[name](weights)) for name in METRICS}
+    return {name: sc.estimate(float(found[name](once)[0]), found[name](weights)).as_json() for name in METRICS}
 
 
 def _differences(facts: pd.DataFrame, probability: dict[str, Floats], model: str, weights: Floats) -> dict[str, Any]:
     ours, theirs = (_statistics(facts, probability, name) for name in (CHAMPION, model))
     once = np.ones((len(facts), 1))
     return {
-        name: _json(float((ours[name](once) - theirs[name](once))[0]), ours[name](weights) - theirs[name](weights))
+        name: sc.estimate(
+            float((ours[name](once) - theirs[name](once))[0]), ours[name](weights) - theirs[name](weights)
+        ).as_json()
         for name in ("roc_auc", "brier")
     }
 
@@ -130,7 +132,7 @@ def _of_mineral(facts: pd.DataFrame, probability: dict[str, Floats], mineral: st
     y = facts.loc[at, "label"].to_numpy(dtype="float64")
     row: dict[str, Any] = {"mineral": mineral, **_counts(facts[at])}
     for name, formula in (("roc_auc", sc.roc_auc), ("brier", sc.brier)):
-        row[name] = {model: _number(formula(y, p[at])) for model, p in probability.items()}
+        row[name] = {model: sc.finite(formula(y, p[at])) for model, p in probability.items()}
     return row
 
 
@@ -143,12 +145,3 @@ def _counts(facts: pd.DataFrame) -> dict[str, Any]:
         "minerals": int(facts["mineral"].nunique()),
         "insufficient": min(events, n - events) < MIN_OF_EACH_CLASS,
     }
-
-
-def _json(value: float, draws: Floats) -> dict[str, float | None]:
-    found = sc.estimate(value, draws)
-    return {"value": _number(found.value), "low": _number(found.low), "high": _number(found.high)}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -23,6 +23,7 @@ from ml.charts import reliability_chart, to_svg
 from ml.knowledge import open_store
 from ml.price_spike_report import render_spike_report
 from ml.price_spike_scores import METRICS, aligned_spikes, score_spikes
+from ml.results import write_predictions
 from ml.settings import Settings, load_settings
 from models.price_spikes import HORIZONS_WEEKS
 
@@ -105,10 +106,7 @@ def _about(store: Store, table: pd.DataFrame, *, first: int, draws: int, moment:
 
 
 def _write(out: Path, predictions: pd.DataFrame, scores: dict[str, Any], report: str) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    aside = out / "predictions.part"
-    predictions.to_parquet(aside, index=False, compression="zstd")
-    aside.replace(out / "predictions.parquet")
+    write_predictions(out, predictions)
     (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     (out / "report.md").write_text(report)
     for horizon in HORIZONS_WEEKS:

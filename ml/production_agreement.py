@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ml.scores import block_bootstrap
+from ml.scores import block_bootstrap, finite
 from models.production_drop import DROP_RATIO
 from models.targets import MAX_IMPUTED_FRAC, TARGETS
 
@@ -95,7 +95,7 @@ def agreement(rows: pd.DataFrame, *, n_draws: int, seed: int = 0) -> dict[str, A
         "pairs": int(rows[PAIR].drop_duplicates().shape[0]),
         "base_rate": {"production": _mean(rows["p"]), "supply": _mean(rows["s"])},
         "confusion": confusion,
-        "kappa": {name: _number(getattr(kappa, name)) for name in ("value", "low", "high")},
+        "kappa": kappa.as_json(),
         "follows": {EVENTS[event]: _follows(rows, event) for event in EVENTS},
     }
 
@@ -127,8 +127,4 @@ def _either(one: pd.Series, other: pd.Series) -> pd.Series:
 
 
 def _mean(values: pd.Series) -> float | None:
-    return _number(float(values.mean())) if len(values) else None
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return finite(float(values.mean())) if len(values) else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,25 +16,26 @@ from typing import Any
 
 import pandas as pd
 
-from features.errors import BadInput, ConfigError
+from features.errors import BadInput
 from features.knowledge_time import UTC, as_moment
 from features.panel import feature_names
 from features.signals.trade import TRACKED_SHARE_FRAC
 from ml import tracking
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, open_store, signals_named
-from ml.origins import Origin, training_dates, yearly_origins
+from ml.origins import training_dates
 from ml.production_agreement import agreement, both_events
 from ml.production_backtest import WITHOUT, ProductionPlan, run_production
 from ml.production_report import render_production_report
+from ml.results import write_page, write_predictions
 from ml.score_table import CHAMPION, score_predictions
 from ml.scores import Floats, block_bootstrap, concordance_draws, roc_auc_draws
 from ml.settings import load_settings
+from ml.studies import checked_origins
 from models.production_drop import PUBLISHER, production_labels
 
 __all__ = ["ProductionStudy", "gain_of_production", "study"]
 
 SIGNALS = ("trade", "production")
-FIRST_POSSIBLE = 2004
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def study(
     """
     settings, now = load_settings(home), dt.datetime.now(UTC)
     moment = now if as_of is None else as_moment(as_of)
-    origins = _checked_origins(first, last, min(moment, now))
+    origins = checked_origins(first, last, min(moment, now))
     store = open_store(settings, now=now, say=say)
     knowledge = Knowledge(store, moment, signals_named(SIGNALS))
     labels = production_labels(knowledge.tables["production"])
@@ -91,7 +91,7 @@ def study(
     with tempfile.TemporaryDirectory() as scratch:
         predictions = run_production(panel, labels, plan, folder=Path(scratch), workers=settings.workers)
     result = {
-        "about": _about(knowledge, first=first, last=last, draws=draws, digest=store.digest(as_of=moment)),
+        "about": _about(knowledge, first=first, last=last, draws=draws, digest=knowledge.digest),
         "agreement": {"all": agreement(events, n_draws=draws), **_by_mineral(events, n_draws=draws)},
         "scores": score_predictions(predictions, n_draws=draws),
         "gain_of_production": gain_of_production(predictions, n_draws=draws),
@@ -99,15 +99,6 @@ def study(
     text = render_production_report(result)
     _write(out, predictions, result, text, page)
     return ProductionStudy(predictions, result, text)
-
-
-def _checked_origins(first: int, last: int, moment: dt.datetime) -> list[Origin]:
-    if first < FIRST_POSSIBLE:
-        raise ConfigError(f"origin {first} is too early: five resolved target years are needed, so {FIRST_POSSIBLE} is")
-    origins = yearly_origins(first, last)
-    if origins[-1].as_of > moment:
-        raise ConfigError(f"origin {last} is after {moment.date()}, from when nothing is known yet")
-    return origins
 
 
 def _tracked_years(panel: pd.DataFrame) -> pd.DataFrame:
@@ -150,16 +141,12 @@ def _gains(rows: pd.DataFrame, *, n_draws: int) -> dict[str, Any]:
     for name, draws in (("roc_auc", auc), ("when", when)):
         difference = partial(_difference, draws, mine, theirs)
         found = block_bootstrap(difference, facts["mineral"], facts["as_of"].dt.year, n_draws=n_draws)
-        gains[name] = {part: _number(getattr(found, part)) for part in ("value", "low", "high")}
+        gains[name] = found.as_json()
     return gains
 
 
 def _difference(draws: Callable[[Floats, Floats], Floats], mine: Floats, theirs: Floats, weights: Floats) -> Floats:
     return draws(mine, weights) - draws(theirs, weights)
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _about(knowledge: Knowledge, *, first: int, last: int, draws: int, digest: str) -> dict[str, str]:
@@ -176,11 +163,6 @@ def _about(knowledge: Knowledge, *, first: int, last: int, draws: int, digest: s
 
 
 def _write(out: Path, predictions: pd.DataFrame, result: dict[str, Any], text: str, page: Path | None) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    aside = out / "predictions.part"
-    predictions.to_parquet(aside, index=False, compression="zstd")
-    aside.replace(out / "predictions.parquet")
+    write_predictions(out, predictions)
     (out / "production-drops.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-    for path in (out / "production-drops.md", *([page] if page else [])):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write_page(out / "production-drops.md", text, page)

@@ -132,7 +132,7 @@ def train(
     )
     tags = {
         "trained_as_of": trained_as_of.date().isoformat(),
-        "data_digest": store.digest(as_of=trained_as_of),
+        "data_digest": knowledge.digest,
         "fingerprint": _fingerprint(signals, parameters),
         "signals": ",".join(signals),
     }

@@ -154,7 +154,7 @@ def _score_horizon(one: pd.DataFrame, *, n_draws: int, seed: int) -> dict[str, A
         "slices": {
             name: {
                 **_counts(sample.take(mask)),
-                "models": {m: {k: _json(*x) for k, x in of.items()} for m, of in results[name].items()},
+                "models": {m: {k: sc.estimate(*x).as_json() for k, x in of.items()} for m, of in results[name].items()},
             }
             for name, mask in masks.items()
         },
@@ -209,14 +209,14 @@ def _by_group(sample: Sample, group: NDArray[Any], *, within: NDArray[np.bool_],
         part = sample.take(within & (group == key))
         row: dict[str, Any] = {name: key.item() if isinstance(key, np.generic) else key, **_counts(part)}
         for metric, formula in (("roc_auc", sc.roc_auc), ("brier", sc.brier)):
-            row[metric] = {m: _number(formula(part.label, part.probability[m])) for m in shown}
+            row[metric] = {m: sc.finite(formula(part.label, part.probability[m])) for m in shown}
         table.append(row)
     return table
 
 
 def _difference(results: dict[str, Any], baseline: str, metric: str) -> dict[str, float | None]:
     (ours, our_draws), (theirs, their_draws) = results[CHAMPION][metric], results[baseline][metric]
-    return _json(ours - theirs, our_draws - their_draws)
+    return sc.estimate(ours - theirs, our_draws - their_draws).as_json()
 
 
 def _outcomes(one: pd.DataFrame) -> dict[str, Any]:
@@ -231,15 +231,6 @@ def _outcomes(one: pd.DataFrame) -> dict[str, Any]:
         "void_rate": void / (scored + void) if scored + void else None,
         "void_reasons": {str(reason): int(n) for reason, n in sorted(reasons.value_counts().items())},
     }
-
-
-def _json(value: float, draws: Floats) -> dict[str, float | None]:
-    found = sc.estimate(value, draws)
-    return {"value": _number(found.value), "low": _number(found.low), "high": _number(found.high)}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _check(predictions: pd.DataFrame) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "expected_calibration_error",
     "expected_calibration_error_draws",
     "false_alarms_per_hit",
+    "finite",
     "log_loss",
     "precision_at_budget",
     "reliability_table",
@@ -58,6 +59,15 @@ class Estimate:
     value: float
     low: float = float("nan")
     high: float = float("nan")
+
+    def as_json(self) -> dict[str, float | None]:
+        """Give value, low and high; None where undefined, as JSON has no NaN."""
+        return {name: finite(getattr(self, name)) for name in ("value", "low", "high")}
+
+
+def finite(value: float) -> float | None:
+    """Give a number as JSON can hold it: None where it is undefined."""
+    return float(value) if np.isfinite(value) else None
 
 
 def roc_auc(label: Floats, probability: Floats, weight: Floats | None = None) -> float:

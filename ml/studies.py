@@ -21,6 +21,7 @@ from ml.backtest_report import render_backtest_report
 from ml.charts import precision_recall_chart, reliability_chart, roc_chart, to_svg
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.origins import JULY, DayOfYear, Origin, yearly_origins
+from ml.results import write_predictions
 from ml.score_table import aligned, markdown_table, score_predictions
 from ml.scores import brier, roc_auc
 from ml.settings import Settings, load_settings
@@ -72,7 +73,7 @@ def backtest(
     (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     meta = {
         "origins": f"{first} to {last}, the Monday after {day}",
-        "data_digest": store.digest(as_of=moment),
+        "data_digest": knowledge.digest,
         "signals": ", ".join(signal.name for signal in knowledge.signals),
         "command": f"oresight backtest --first {first} --last {last} --draws {draws} --signals {','.join(names)}"
         + "".join(f" --target {name}" for name in targets or ())
@@ -98,7 +99,7 @@ def checked_origins(first: int, last: int, moment: dt.datetime, *, day: DayOfYea
 
 def predict(knowledge: Knowledge, plan: Plan, out: Path, *, workers: int, title: str) -> pd.DataFrame:
     """Run the origins of `plan`, show how far it is, and keep all forecasts in `out/predictions.parquet`."""
-    digest = f"{knowledge.store.digest(as_of=knowledge.as_of)}+{knowledge.trade_years_early}"
+    digest = f"{knowledge.digest}+{knowledge.trade_years_early}"
     out.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
@@ -114,9 +115,7 @@ def predict(knowledge: Knowledge, plan: Plan, out: Path, *, workers: int, title:
         predictions = run_backtest(
             knowledge, plan, data_digest=digest, folder=out, workers=workers, on_origin=on_origin
         )
-    aside = (out / "predictions.parquet").with_suffix(".part")
-    predictions.to_parquet(aside, index=False, compression="zstd")
-    aside.replace(out / "predictions.parquet")
+    write_predictions(out, predictions)
     return predictions
 
 

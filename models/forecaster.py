@@ -130,6 +130,11 @@ class Forecaster:
         return cohere(self.frame_of(panel).join(pd.concat(numbers, ignore_index=True)))
 
     @property
+    def never_missing(self) -> list[str]:
+        """The features that were known in every row some part learned from: a row without one can't be forecast."""
+        return sorted({name for part in self.parts.values() for name in part.parts()[0].never_missing})
+
+    @property
     def name(self) -> str:
         """The name of the kind of model its parts are."""
         return next(iter(self.parts.values())).name

@@ -16,6 +16,7 @@ import pandas as pd
 from features.catalog import Catalog
 from features.datasets import MOMENT
 from features.mirror import codes_of_minerals
+from features.signals.price_history import month_number
 
 __all__ = ["WINDOW_WEEKS", "monthly_supply", "state_at", "window_labels"]
 
@@ -52,8 +53,7 @@ def monthly_supply(mirror: pd.DataFrame, production: pd.DataFrame, catalog: Cata
 
 def _first_said(rows: pd.DataFrame, column: str) -> pd.DataFrame:
     # What the publisher that began first said when it first published a month of a supplier.
-    month = rows[column].dt.year * 12 + rows[column].dt.month - 1
-    rows = rows.assign(month=month.astype("int64"))
+    rows = rows.assign(month=month_number(rows[column]))
     begun = rows.groupby(["supplier", "source"], as_index=False)["available_at"].min()
     first = begun.sort_values(["supplier", "available_at", "source"]).drop_duplicates("supplier")
     rows = rows.merge(first[["supplier", "source"]], on=["supplier", "source"])

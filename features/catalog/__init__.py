@@ -70,6 +70,7 @@ class Catalog:
     _frames: Mapping[str, pd.DataFrame]
     _iso3_of_baci: Mapping[int, str | None]
     _minerals_of_hs: Mapping[str, tuple[str, ...]]
+    _used_products: frozenset[tuple[str, str]]
     _mineral_of_word: Mapping[str, str]
     _iso3_of_name: Mapping[str, str]
     _lists_of: Mapping[str, tuple[ListEntry, ...]]
@@ -136,6 +137,15 @@ class Catalog:
         if code not in self._minerals_of_hs:
             raise _unknown("HS code", code, "hs_codes.csv")
         return self._minerals_of_hs[code]
+
+    def minerals_of_product(self, code: str) -> tuple[str, ...]:
+        """Return the ids of the minerals that a product code of any length speaks of; empty if of none.
+
+        A code of six digits or more means the mineral of its first six, a shorter one (a heading) every mineral
+        with a used code in it.
+        """
+        found = {mineral for used, mineral in self._used_products if used == code[:6] or used.startswith(code)}
+        return tuple(sorted(found))
 
     def lists_of(self, mineral_id: str) -> tuple[ListEntry, ...]:
         """Return the policy-list entries that cover a mineral, by list and year; empty if none does."""
@@ -268,6 +278,9 @@ def read_catalog(folder: Path) -> Catalog:
         _frames=MappingProxyType({file: _frame(rows) for file, rows in tables.items()}),
         _iso3_of_baci=MappingProxyType(iso3_of_baci),
         _minerals_of_hs=MappingProxyType(minerals_of_hs),
+        _used_products=frozenset(
+            (row["hs_code"], row["mineral"]) for row in tables["hs_codes.csv"] if row["is_used"] == "true"
+        ),
         _mineral_of_word=MappingProxyType(_words(tables)),
         _iso3_of_name=MappingProxyType(_country_names(tables)),
         _lists_of=MappingProxyType({id_: tuple(map(_entry, rows)) for id_, rows in by_list.items()}),

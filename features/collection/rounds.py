@@ -35,7 +35,6 @@ from features.store import Store
 __all__ = ["Attempt", "Outcome", "Round", "collect", "collectable", "plan_round", "read_attempts", "why_skipped"]
 
 MOST_REQUESTS = 5000
-STATES = ("new", "unchanged", "failed", "skipped")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from features.catalog import Catalog
 from features.mirror import BACK, codes_of_minerals, coverage, cumulations, known_at_moments, with_minerals
 from features.signals.declaration import Signal, Steps, Tables
 from features.signals.mirror_features import FEATURES
+from features.signals.price_history import month_number
 
 __all__ = ["SIGNAL", "describe"]
 
@@ -230,10 +231,11 @@ def combine(joined: pd.DataFrame) -> pd.DataFrame:
     out["mirror_reporters"] = joined["mirror_pair_new_reporters"].astype("float64")
     out["mirror_is_heading"] = joined["mirror_pair_new_is_heading"].astype("float64")
     year = joined["mirror_world_year"].astype("float64")
-    at = joined["as_of"].dt.year * 12 + joined["as_of"].dt.month - 1
     months = this("months").fillna(0.0).where(year.notna())
     out["mirror_months"] = months.where(out["mirror_reporters"].notna())
-    out["mirror_age_months"] = at - (year * 12 + joined["mirror_world_reached"].astype("float64") - 1)
+    out["mirror_age_months"] = month_number(joined["as_of"]) - (
+        year * 12 + joined["mirror_world_reached"].astype("float64") - 1
+    )
     out["mirror_own_ytd_vs_3y"] = this("vs_3y", prefix="own")
     out["mirror_own_ytd_tonnes_vs_3y"] = this("tonnes_vs_3y", prefix="own")
     out["mirror_own_last_vs_3y"] = this("vs_3y", prefix="own", back=1)

@@ -29,7 +29,7 @@ from features.knowledge_time import MonthLag
 from features.sources.customs_months import headings, months_out, read_json
 from features.sources.customs_places import by_name, by_table, outside
 from features.sources.customs_rows import MASS, Office, harvest, raw_lines
-from features.sources.spec import UNREADABLE, Harvest, Request, SourceSpec
+from features.sources.spec import Harvest, Request, SourceSpec, reading
 
 __all__ = ["FILES", "SPEC", "harmonise", "parse", "requests"]
 
@@ -138,15 +138,10 @@ def _answer(path: Path) -> pd.DataFrame:
 
 def _bulk(path: Path) -> pd.DataFrame:
     flow = BULK_NAMES.get(path.name[:3].upper())
-    try:
+    expected = f"a CSV with ; and the columns {', '.join(BULK)}"
+    remedy = "Is this EXP_YYYY.csv or IMP_YYYY.csv of the publisher, and is it whole?"
+    with reading(path, expected=expected, remedy=remedy, also=(ValueError,)):
         table = pd.read_csv(path, sep=";", dtype="str", keep_default_na=False, encoding="latin-1", usecols=BULK)
-    except (*UNREADABLE, ValueError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected=f"a CSV with ; and the columns {', '.join(BULK)}",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="Is this EXP_YYYY.csv or IMP_YYYY.csv of the publisher, and is it whole?",
-        ) from None
     if flow is None or table.empty:
         raise BadInput(
             where=str(path),

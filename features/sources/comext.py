@@ -25,7 +25,7 @@ from features.knowledge_time import MonthLag
 from features.sources.customs_months import months_out, used_codes
 from features.sources.customs_places import GEONOM, GEONOM_OUTSIDE, by_iso2
 from features.sources.customs_rows import MASS, Office, harvest, raw_lines
-from features.sources.spec import UNREADABLE, Harvest, Request, SourceSpec
+from features.sources.spec import Harvest, Request, SourceSpec, reading
 
 __all__ = ["FILES", "SPEC", "harmonise", "parse", "requests"]
 
@@ -85,15 +85,9 @@ def parse(path: Path) -> pd.DataFrame:
     Raises:
         BadInput: missing, damaged, of another layout, without rows, an unknown indicator, or a figure twice.
     """
-    try:
+    remedy = "Is it whole, and unpacked? Else download it again."
+    with reading(path, expected="a CSV file", remedy=remedy, also=(ValueError,)):
         table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-    except (*UNREADABLE, ValueError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="a CSV file",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="Is it whole, and unpacked? Else download it again.",
-        ) from None
     table = table.assign(row=range(1, len(table) + 1))
     if set(BULK) <= set(table.columns) and not table.empty:
         return _bulk(table)

@@ -128,7 +128,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, 
     is_world = raw["partner"].eq(WORLD)
     is_outside = raw["partner"].isin(NO_COUNTRY) | raw["reporter"].isin(NO_COUNTRY)
     is_own, is_flow = reporter.eq(partner), raw["flow"].isin(REPORTED_BY)
-    is_used = raw["hs_code"].isin(_used(set(raw["hs_code"]), catalog))
+    is_used = raw["hs_code"].isin({code for code in set(raw["hs_code"]) if catalog.minerals_of_product(code)})
     first = pd.to_datetime(
         raw["period"].where(raw["freq"].eq("M"), raw["period"] + "01"), format="%Y%m", errors="coerce"
     )
@@ -200,11 +200,6 @@ def _iso3(place: str, catalog: Catalog) -> str:
         return (catalog.iso3_of_baci(int(place)) or "") if place.isdigit() else catalog.iso3_of_name(place)
     except UnknownCode:
         return ""
-
-
-def _used(codes: set[str], catalog: Catalog) -> set[str]:
-    used = set(catalog.used_hs_codes()["hs_code"])
-    return {code for code in codes if any(own.startswith(code) or code.startswith(own) for own in used)}
 
 
 def gaps(raw: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from features.catalog import load_catalog
-from features.errors import BadInput
+from features.sources.spec import reading
 
 __all__ = ["headings", "month_before", "months_out", "read_json", "used_codes"]
 
@@ -51,12 +51,6 @@ def read_json(path: Path) -> Any:
     Raises:
         BadInput: it is missing, empty or no JSON.
     """
-    try:
+    remedy = "Is this the right file, and is it whole? Else download it again."
+    with reading(path, expected="an answer in JSON", remedy=remedy, also=(ValueError,)):
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="an answer in JSON",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="Is this the right file, and is it whole? Else download it again.",
-        ) from None

@@ -175,12 +175,7 @@ def _months(column: pd.Series) -> pd.Series:
 
 
 def _is_used(codes: pd.Series, catalog: Catalog) -> pd.Series:
-    own = sorted(set(catalog.used_hs_codes()["hs_code"]))
-    used = {
-        code
-        for code in set(codes)
-        if len(code) >= FEWEST_DIGITS and any(each.startswith(code) or code.startswith(each) for each in own)
-    }
+    used = {code for code in set(codes) if len(code) >= FEWEST_DIGITS and catalog.minerals_of_product(code)}
     return codes.isin(used)
 
 

@@ -27,7 +27,7 @@ from features.errors import BadInput
 from features.knowledge_time import MonthLag
 from features.sources.customs_places import by_table
 from features.sources.customs_rows import MASS, NOTHING, Office, harvest, numbers, raw_lines
-from features.sources.spec import UNREADABLE, Harvest, SourceSpec
+from features.sources.spec import Harvest, SourceSpec, reading
 
 __all__ = ["FILES", "SPEC", "harmonise", "parse"]
 
@@ -131,7 +131,8 @@ def _check_months(table: pd.DataFrame, figures: pd.DataFrame, last: int, path: P
 
 
 def _table(path: Path) -> pd.DataFrame:
-    try:
+    expected = "a CSV file, or a zip of them"
+    with reading(path, expected=expected, remedy="Download it again.", also=(ValueError,)):
         if path.suffix == ".zip":
             with open_zip(path) as archive:
                 names = sorted(name for name in archive.namelist() if name.lower().endswith(".csv"))
@@ -139,13 +140,6 @@ def _table(path: Path) -> pd.DataFrame:
             table = pd.concat(parts, ignore_index=True)
         else:
             table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-    except (*UNREADABLE, ValueError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="a CSV file, or a zip of them",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="Download it again.",
-        ) from None
     # The publisher shortens April in two ways.
     table = table.rename(columns=lambda name: name.strip().replace("-Apl", "-Apr"))
     if set(table.columns) != set(COLUMNS) or table.empty:

@@ -19,7 +19,7 @@ from features.catalog import Catalog, load_catalog
 from features.errors import BadInput
 from features.knowledge_time import MonthLag
 from features.sources.price_rows import is_month, monthly_prices, raw_prices, read_cells
-from features.sources.spec import Harvest, Request, SourceSpec
+from features.sources.spec import Harvest, Request, SourceSpec, reading
 
 __all__ = ["FILES", "SPEC", "harmonise", "parse", "requests"]
 
@@ -118,12 +118,8 @@ def parse(path: Path) -> pd.DataFrame:
 
 
 def _parse_answer(path: Path) -> pd.DataFrame:
-    try:
+    with reading(path, expected="a readable CSV", remedy="Download it again.", also=(ValueError,)):
         table = pd.read_csv(path, dtype="str", keep_default_na=False)
-    except (OSError, ValueError) as problem:
-        raise BadInput(
-            where=str(path), expected="a readable CSV", found=str(problem), remedy="Download it again."
-        ) from None
     missing = [name for name in ANSWER_COLUMNS if name not in table]
     if missing:
         raise BadInput(

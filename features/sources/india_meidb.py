@@ -26,7 +26,7 @@ from features.errors import BadInput
 from features.knowledge_time import MonthLag
 from features.sources.customs_places import by_name, outside
 from features.sources.customs_rows import MASS, NOTHING, Office, harvest, raw_lines
-from features.sources.spec import Harvest, SourceSpec
+from features.sources.spec import Harvest, SourceSpec, reading
 
 __all__ = ["FILES", "SPEC", "harmonise", "parse"]
 
@@ -148,15 +148,8 @@ def parse(path: Path) -> pd.DataFrame:
 
 def _read(path: Path) -> _Page:
     page = _Page()
-    try:
+    with reading(path, expected="a saved page in UTF-8", remedy="Save it again."):
         page.feed(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="a saved page in UTF-8",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="Save it again.",
-        ) from None
     return page
 
 

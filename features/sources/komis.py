@@ -15,10 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from features.catalog import Catalog
-from features.errors import BadInput
 from features.knowledge_time import UTC
 from features.sources.price_rows import RAW_COLUMNS, daily_prices
-from features.sources.spec import Harvest, SourceSpec
+from features.sources.spec import Harvest, SourceSpec, reading
 
 __all__ = ["FILES", "SPEC", "harmonise", "parse", "released"]
 
@@ -54,7 +53,9 @@ def parse(path: Path) -> pd.DataFrame:
     Raises:
         BadInput: the file is no JSON, or a metal lacks a part.
     """
-    try:
+    expected = "JSON with updated and metals, each with name, grade, today.unit and history of date and value"
+    remedy, also = "Is this the right file, and is it whole?", (ValueError, KeyError, TypeError)
+    with reading(path, expected=expected, remedy=remedy, also=also):
         payload = json.loads(path.read_text(encoding="utf-8"))
         records = [
             (
@@ -68,13 +69,6 @@ def parse(path: Path) -> pd.DataFrame:
             for day in metal["history"]
         ]
         updated = str(payload["updated"])
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="JSON with updated and metals, each with name, grade, today.unit and history of date and value",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="Is this the right file, and is it whole?",
-        ) from None
     raw = pd.DataFrame([(row, *record) for row, record in enumerate(records, start=1)], columns=RAW_COLUMNS)
     raw.attrs["released"] = updated
     return raw

@@ -20,7 +20,7 @@ import python_calamine
 from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import MonthLag
-from features.sources.spec import Harvest, reject_rows
+from features.sources.spec import Harvest, reading, reject_rows
 
 __all__ = ["RAW_COLUMNS", "Cells", "daily_prices", "is_month", "month_of", "monthly_prices", "raw_prices", "read_cells"]
 
@@ -41,18 +41,13 @@ def read_cells(path: Path, sheet: str) -> Cells:
     """
     if not path.exists():
         raise BadInput(where=str(path), expected="a file", found="nothing", remedy="Check the path.")
-    try:
+    remedy = "The file is damaged, cut off or something else; download it again."
+    also = (ValueError, python_calamine.CalamineError)
+    with reading(path, expected="an Excel workbook", remedy=remedy, also=also):
         # By the bytes: calamine believes the ending of a path, and xlsx files are served as .xls.
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
         if sheet in book.sheet_names:
             return book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-    except (python_calamine.CalamineError, OSError, ValueError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="an Excel workbook",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="The file is damaged, cut off or something else; download it again.",
-        ) from None
     found = ", ".join(book.sheet_names)
     raise BadInput(where=str(path), expected=f"a sheet {sheet}", found=found, remedy="Is this the right source?")
 

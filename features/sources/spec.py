@@ -19,6 +19,7 @@ import datetime as dt
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -32,7 +33,7 @@ from features.archives import open_zip
 from features.errors import BadInput
 from features.knowledge_time import Lag, MonthLag
 
-__all__ = ["Harvest", "Request", "SourceSpec", "moment_of_years", "read_table", "reject_rows", "rejections"]
+__all__ = ["Harvest", "Request", "SourceSpec", "moment_of_years", "read_table", "reading", "reject_rows", "rejections"]
 
 # What the readers raise on damaged bytes; RuntimeError is zipfile's word for an encrypted member.
 UNREADABLE = (
@@ -143,6 +144,24 @@ def reject_rows(
     return rejections(told), is_bad
 
 
+@contextmanager
+def reading(path: Path, *, expected: str, remedy: str, also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Turn what a reader raises on damaged bytes, and `also`, into a refusal of the file.
+
+    Raises:
+        BadInput: something inside raised one of them; what it said is in the message.
+    """
+    try:
+        yield
+    except (*UNREADABLE, *also) as problem:
+        raise BadInput(
+            where=str(path),
+            expected=expected,
+            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
+            remedy=remedy,
+        ) from None
+
+
 def read_table(
     path: Path,
     columns: list[tuple[str, ...]],
@@ -171,19 +190,14 @@ def read_table(
     if path.stat().st_size == 0:
         raise BadInput(where=str(path), expected="a payload", found="an empty file", remedy="Download it again.")
     kept, rows = [], 0
+    expected = f"a readable {path.suffix or 'CSV'} file"
     try:
-        for where, piece in _pieces(path, encoding, members):
-            _check_columns(piece, columns, where)
-            piece = piece.assign(row=range(rows + 1, rows + len(piece) + 1))
-            rows += len(piece)
-            kept.append(piece if keep is None else piece[keep(piece)])
-    except UNREADABLE as problem:
-        raise BadInput(
-            where=str(path),
-            expected=f"a readable {path.suffix or 'CSV'} file",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="The file is damaged or cut off; download it again.",
-        ) from None
+        with reading(path, expected=expected, remedy="The file is damaged or cut off; download it again."):
+            for where, piece in _pieces(path, encoding, members):
+                _check_columns(piece, columns, where)
+                piece = piece.assign(row=range(rows + 1, rows + len(piece) + 1))
+                rows += len(piece)
+                kept.append(piece if keep is None else piece[keep(piece)])
     except pd.errors.EmptyDataError:
         raise BadInput(where=str(path), expected="a header", found="none", remedy="Download it again.") from None
     if not rows:

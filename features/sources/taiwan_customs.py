@@ -30,7 +30,7 @@ from features.errors import BadInput
 from features.knowledge_time import MonthLag
 from features.sources.customs_places import by_name, outside
 from features.sources.customs_rows import MASS, Office, harvest, raw_lines
-from features.sources.spec import Harvest, SourceSpec
+from features.sources.spec import Harvest, SourceSpec, reading
 
 __all__ = ["FILES", "SPEC", "harmonise", "month_of", "parse"]
 
@@ -218,19 +218,13 @@ def _header(cells: list[list[Any]], path: Path) -> tuple[int, dict[str, int]]:
 
 
 def _cells(path: Path) -> list[list[Any]]:
-    try:
+    expected, also = "a CSV file in UTF-8 or Big5, or an xlsx workbook", (ValueError, python_calamine.CalamineError)
+    with reading(path, expected=expected, remedy="Export it again.", also=also):
         content = path.read_bytes()
         if content[:2] == b"PK":
             book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
             return book.get_sheet_by_index(0).to_python(skip_empty_area=False)
         return _csv(content)
-    except (OSError, ValueError, python_calamine.CalamineError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="a CSV file in UTF-8 or Big5, or an xlsx workbook",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="Export it again.",
-        ) from None
 
 
 def _csv(content: bytes) -> list[list[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 
 from features.knowledge_time import UTC
+from features.sources.customs_months import months_out
 
 __all__ = ["newest_month", "release_of_month"]
 
@@ -45,7 +46,4 @@ def release_of_month(year: int, month: int) -> dt.datetime:
 
 def newest_month(moment: dt.datetime) -> tuple[int, int]:
     """Give the (year, month) whose figures were the newest out at `moment`."""
-    year, month = moment.year, moment.month
-    while release_of_month(year, month) > moment:
-        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
-    return year, month
+    return next(months_out(release_of_month, moment))

@@ -27,7 +27,7 @@ from features.errors import BadInput
 from features.knowledge_time import UTC
 from features.sources.customs_places import by_name, outside
 from features.sources.customs_rows import MASS, NOTHING, Office, harvest, raw_lines
-from features.sources.spec import Harvest, Request, SourceSpec, read_table
+from features.sources.spec import Harvest, Request, SourceSpec, read_table, reading
 from features.sources.us_calendar import newest_month, release_of_month
 
 __all__ = ["FILES", "FOLDERS", "SPEC", "harmonise", "parse", "requests"]
@@ -127,16 +127,11 @@ def parse(path: Path) -> pd.DataFrame:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    try:
+    expected = "a JSON array of arrays that begins with a header"
+    remedy = "Is this an answer of the API? Else download it again."
+    with reading(path, expected=expected, remedy=remedy, also=(ValueError, TypeError)):
         header, *body = json.loads(path.read_text(encoding="utf-8"))
         names = [str(name) for name in header]
-    except (OSError, ValueError, TypeError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="a JSON array of arrays that begins with a header",
-            found=f"{type(problem).__name__}: {problem}".splitlines()[0],
-            remedy="Is this an answer of the API? Else download it again.",
-        ) from None
     for number, row in enumerate(body, start=1):
         if not isinstance(row, list) or len(row) != len(names):
             raise BadInput(

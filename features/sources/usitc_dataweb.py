@@ -28,7 +28,7 @@ import python_calamine
 from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import UTC
-from features.sources.spec import Harvest, SourceSpec, reject_rows
+from features.sources.spec import Harvest, SourceSpec, reading, reject_rows
 from features.sources.us_calendar import newest_month, release_of_month
 
 __all__ = ["FILES", "SPEC", "harmonise", "newest_month", "parse", "release_of_month", "released"]
@@ -115,13 +115,10 @@ def released(raw: pd.DataFrame) -> dt.datetime:
 
 
 def _read_sheets(path: Path) -> dict[str, list[list[Any]]]:
-    try:
+    also = (python_calamine.CalamineError,)
+    with reading(path, expected="an xlsx workbook", remedy="Download it again.", also=also):
         book = python_calamine.CalamineWorkbook.from_path(path)
         sheets = {name: book.get_sheet_by_name(name).to_python() for name in book.sheet_names}
-    except (python_calamine.CalamineError, OSError) as problem:
-        raise BadInput(
-            where=str(path), expected="an xlsx workbook", found=str(problem), remedy="Download it again."
-        ) from None
     wanted = [PARAMETERS, *(name + suffix for name in (VALUE, QUANTITY) for suffix in ("", " YTD"))]
     missing = [name for name in wanted if name not in sheets]
     if missing:
@@ -212,7 +209,7 @@ def _silent(rows: pd.DataFrame, asked: dict[str, Any]) -> pd.DataFrame:
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: None, now: dt.datetime) -> Harvest:
     """Turn a raw table into rows of `mirror_trade`; units of one basis are summed, headings of no mineral left out."""
-    wanted = {code[:4] for code in catalog.used_hs_codes()["hs_code"]}
+    wanted = {heading for heading in raw["hs_code"].str[:4].unique() if catalog.minerals_of_product(heading)}
     countries = {name: _iso3(catalog, name) for name in raw["country"].unique()}
     supplier = raw["country"].map(countries)
     is_ours = raw["hs_code"].str[:4].isin(wanted)

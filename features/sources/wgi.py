@@ -8,7 +8,6 @@ found by its content. Years before 2002 are two apart; gaps stay gaps.
 from __future__ import annotations
 
 import datetime as dt
-import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +15,7 @@ import pandas as pd
 from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import Lag
-from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reject_rows
+from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reading, reject_rows
 
 __all__ = ["INDICATORS", "SPEC", "harmonise", "parse"]
 
@@ -69,12 +68,8 @@ def parse(path: Path) -> pd.DataFrame:
         for column in ("year", "estimate"):
             raw[column] = pd.to_numeric(raw[column], errors="coerce")
         return raw
-    try:
+    with reading(path, expected="an xlsx workbook", remedy="Download it again.", also=(ValueError, KeyError)):
         sheets = pd.read_excel(path, sheet_name=None, header=None)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as problem:
-        raise BadInput(
-            where=str(path), expected="an xlsx workbook", found=str(problem), remedy="Download it again."
-        ) from None
     return pd.concat([_parse_sheet(sheets, sheet, path) for sheet in SHEETS], ignore_index=True)
 
 

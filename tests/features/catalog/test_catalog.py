@@ -551,3 +551,12 @@ def test_file_in_another_encoding_is_refused(copy: Path) -> None:
     path.write_bytes(path.read_text(encoding="utf-8").encode("utf-16"))
     with pytest.raises(BadInput, match=r"countries\.csv, row 1, file: expected UTF-8"):
         read_catalog(copy)
+
+
+def test_a_product_code_of_any_length_finds_its_minerals(catalog: Catalog) -> None:
+    assert catalog.minerals_of_product("282200") == catalog.minerals_of_product("28220000") == ("cobalt",)
+    assert {"gallium", "germanium", "beryllium"} <= set(catalog.minerals_of_product("8112"))
+    # A code that the catalogue knows and does not use, a neighbour in the same heading, and nonsense.
+    assert catalog.minerals_of_product("261690") == ()
+    assert catalog.minerals_of_product("282300") == catalog.minerals_of_product("2823") == ()
+    assert catalog.minerals_of_product("39XXXX") == ()
