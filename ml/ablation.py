@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,16 @@ from ml.studies import checked_origins, predict
 __all__ = ["FAMILIES", "AblationResult", "ablate", "ablation_table"]
 
 BASE = "trade"
-# What is added to trade each time. Measures and incidents come from one table of events.
-FAMILIES = (
-    ("mirror_trade",),
-    ("prices",),
-    ("production",),
-    ("governance",),
-    ("restrictions", "incidents"),
-    tuple(signal.name for signal in SIGNALS if signal.name != BASE),
-)
+# What is added to trade each time, by its name in the table. Measures and incidents come from one table of events.
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    BASE: (),
+    "mirror_trade": ("mirror_trade",),
+    "prices": ("prices",),
+    "production": ("production",),
+    "governance": ("governance",),
+    "restrictions + incidents": ("restrictions", "incidents"),
+    "all": tuple(signal.name for signal in SIGNALS if signal.name != BASE),
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class AblationResult:
 def ablate(out: Path, *, first: int, last: int, draws: int, home: Path | None) -> AblationResult:
     """Run one backtest per entry of `FAMILIES` and compare each with trade alone, onset and continuation apart.
 
-    Only the current year is forecast: what is fresh says most there, and nothing gained there would be found later.
+    Only the current year is forecast: there fresh figures can say most.
 
     Differences are on the same rows and the same bootstrap draws. Results go to `out/ablation.json` and `.md`.
     """
@@ -52,11 +54,10 @@ def ablate(out: Path, *, first: int, last: int, draws: int, home: Path | None) -
     origins = checked_origins(first, last, now)
     rows: list[dict[str, Any]] = []
     base: pd.DataFrame | None = None
-    for added in ((), *FAMILIES):
-        name = " + ".join(added) if 0 < len(added) <= 2 else "all" if added else BASE
+    for name, added in FAMILIES.items():
         knowledge = Knowledge(store, now, signals_named([BASE, *added]))
         plan = default_plan(knowledge, origins, with_baselines=False, horizons=["current_year"])
-        folder = out / (name.replace(" ", "") if added else BASE)
+        folder = out / name.replace(" ", "")
         own = predict(knowledge, plan, folder, workers=settings.workers, title=f"ablation: {name}")
         slices = {"onset": own["onset"], "continuation": ~own["onset"]}
         rows += compare(own, base, slices, draws=draws, added=name)

@@ -192,7 +192,7 @@ def test_each_family_is_added_to_trade_alone_and_losses_stay_in_the_table(
     assert calls[0] == ("trade",)
     assert all("trade" in names for names in calls)
     assert set(calls[-1]) == {signal.name for signal in SIGNALS}
-    assert {name for added in ablation.FAMILIES for name in added} | {"trade"} == set(calls[-1])
+    assert {name for added in ablation.FAMILIES.values() for name in added} | {"trade"} == set(calls[-1])
     assert [row["slice"] for row in result.rows[:2]] == ["onset", "continuation"]
     assert [row["n"] for row in result.rows[:2]] == [280, 120]
     loss = next(row for row in result.rows if row["added"] == "prices")
