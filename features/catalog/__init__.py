@@ -102,6 +102,11 @@ class Catalog:
         return self._frames["price_series.csv"].copy(deep=False)
 
     @property
+    def feeds(self) -> pd.DataFrame:
+        """All rows of feeds.csv: the public news feeds that are, or were, read; one row per feed and term."""
+        return self._frames["feeds.csv"].copy(deep=False)
+
+    @property
     def technologies(self) -> pd.DataFrame:
         """All rows of technologies.csv: mineral, technology."""
         return self._frames["technologies.csv"].copy(deep=False)
@@ -210,7 +215,7 @@ def _frame(rows: list[Row]) -> pd.DataFrame:
     # "" stays "" in text columns; years and BACI's codes become nullable integers.
     frame = pd.DataFrame(rows)
     for name in frame.columns:
-        if name in ("is_used", "in_bundle", "is_proxy"):
+        if name in ("is_used", "in_bundle", "is_proxy", "is_active"):
             frame[name] = frame[name] == "true"
         elif name in ("valid_from_year", "valid_to_year", "list_year", "baci_code"):
             frame[name] = pd.array([int(value) if value else None for value in frame[name]], dtype="Int64")

@@ -6,16 +6,16 @@ fault raises `BadInput` with file, row (the header is row 1) and field. Nothing 
 or repaired here: a wrong cell is for a person to correct.
 """
 
-__all__ = ["CASE_SENSITIVE_KINDS", "lookup_word", "read_tables"]
+__all__ = ["CASE_SENSITIVE_KINDS", "lookup_word", "read_name_tables", "read_tables"]
 
 import csv
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from features.catalog.schema import TABLES, Row, Table
+from features.catalog.schema import NAME_TABLES, TABLES, Row, Table
 from features.errors import BadInput
 
 Tables = Mapping[str, list[Row]]
@@ -188,6 +188,31 @@ def _check_eu_membership(tables: Tables) -> None:
             _fail(file, number, "member_to", expected=expected, found=row["member_to"], remedy=remedy)
 
 
+def _check_feeds(tables: Tables) -> None:
+    # A feed that moved or ended keeps its rows: one per term, of which at most the last is still running.
+    file, countries = "feeds.csv", {row["iso3"] for row in tables["countries.csv"]}
+    ended: dict[str, str] = {}
+    addresses: dict[str, str] = {}
+    for number, row in _numbered(tables[file]):
+        if (row["is_active"] == "true") != (not row["until"]):
+            expected, remedy = "a last day exactly for a feed that is no longer read", "Fill or empty the cell."
+            _fail(file, number, "until", expected=expected, found=row["until"], remedy=remedy)
+        if row["until"] and row["until"] <= row["since"]:
+            expected, remedy = f"a date after {row['since']}", "Correct one of the two dates."
+            _fail(file, number, "until", expected=expected, found=row["until"], remedy=remedy)
+        if row["id"] in ended and (not ended[row["id"]] or row["since"] < ended[row["id"]]):
+            expected = f"a term that begins when the one before has ended ({ended[row['id']] or 'still running'})"
+            _fail(file, number, "since", expected=expected, found=row["since"], remedy="End the earlier term first.")
+        ended[row["id"]] = row["until"]
+        if row["is_active"] == "true" and addresses.setdefault(row["address"], row["id"]) != row["id"]:
+            expected, remedy = f"an address that is not {addresses[row['address']]}'s", "Keep one of the two."
+            _fail(file, number, "address", expected=expected, found=row["address"], remedy=remedy)
+        for iso3 in filter(None, row["country_focus"].split(";")):
+            if iso3 not in countries:
+                expected, remedy = "rows of countries.csv", "Correct the code."
+                _fail(file, number, "country_focus", expected=expected, found=iso3, remedy=remedy)
+
+
 def _check_price_series(tables: Tables) -> None:
     # A series may speak for several minerals, but it is one series.
     file = "price_series.csv"
@@ -253,6 +278,42 @@ def read_tables(folder: Path) -> dict[str, list[Row]]:
     _check_countries(tables)
     _check_baci_codes(tables)
     _check_eu_membership(tables)
+    _check_feeds(tables)
     _check_price_series(tables)
     _check_aliases(tables)
+    return tables
+
+
+def read_name_tables(folder: Path, minerals: Container[str], countries: Container[str]) -> dict[str, list[Row]]:
+    """Read and check the files of names that texts are searched for.
+
+    Args:
+        folder: the folder with the CSV files named in `NAME_TABLES`.
+        minerals: the ids that a name may stand for.
+        countries: the ISO3 codes that a name may stand for.
+
+    Returns:
+        The rows of each file, keyed by file name, as `read_tables` does.
+
+    Raises:
+        BadInput: a file is missing, or a cell, key or reference is wrong; names file, row and field.
+    """
+    tables: dict[str, list[Row]] = {}
+    for table in NAME_TABLES:
+        rows = tables[table.file] = _read_rows(folder, table)
+        _check_cells(table, rows)
+        _check_keys(table, rows)
+        for number, row in _numbered(rows):
+            for mineral in (*row.get("minerals", "").split(";"), row.get("mineral", "")):
+                if mineral and mineral not in minerals:
+                    remedy = "Correct the id."
+                    _fail(table.file, number, "minerals", expected="ids of minerals.csv", found=mineral, remedy=remedy)
+            if row.get("iso3") and row["iso3"] not in countries:
+                expected, remedy = "a row of countries.csv", "Correct the code."
+                _fail(table.file, number, "iso3", expected=expected, found=row["iso3"], remedy=remedy)
+    for number, row in _numbered(tables["places.csv"]):
+        # Only a company may be of many countries: its name then hides the metal words in it.
+        if not row["iso3"] and row["kind"] != "company":
+            expected, remedy = "a country, except for companies", "Fill the cell."
+            _fail("places.csv", number, "iso3", expected=expected, found="", remedy=remedy)
     return tables

@@ -4,7 +4,7 @@
 file that refers to another file is checked stands in `features.catalog.checks`.
 """
 
-__all__ = ["TABLES", "Column", "Row", "Table"]
+__all__ = ["LANGUAGES", "NAME_TABLES", "TABLES", "Column", "Row", "Table"]
 
 import re
 from collections.abc import Callable
@@ -14,6 +14,8 @@ from datetime import date
 Row = dict[str, str]
 
 FIRST_YEAR, LAST_YEAR = 1950, 2100
+LANGUAGES = "en zh ja ko es fr pt id de ru"
+_IDS, _IDS_PATTERN = "ids with ; between", r"[a-z_]+(;[a-z_]+)*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,4 +204,78 @@ TABLES: tuple[Table, ...] = (
         ("iso3", "member_from"),
         (_iso3("iso3"), _date("member_from"), _date("member_to", is_required=False)),
     ),
+    Table(
+        "feeds.csv",
+        ("id", "since"),
+        (
+            _pattern("id", "an id of small letters, digits and underscores", r"[a-z][a-z0-9]*(_[a-z0-9]+)*"),
+            _text("title"),
+            _text("publisher"),
+            _one_of(
+                "publisher_kind", "trade_press commodity_desk government news_agency newspaper logistics disaster"
+            ),
+            _pattern("address", "an https address", r"https://[a-z0-9.-]+(:\d+)?(/[^\s]*)?"),
+            _pattern("more_hosts", "hosts with ; between", r"[a-z0-9.-]+(;[a-z0-9.-]+)*", is_required=False),
+            _one_of("language", "en zh es fr id pt ja ko ru de"),
+            _pattern("country_focus", "country codes with ; between", r"[A-Z]{3}(;[A-Z]{3})*", is_required=False),
+            _text("licence_note"),
+            _bool("is_active"),
+            _date("since"),
+            _date("until", is_required=False),
+            _pattern("seen_live", "`not yet seen live` or a date", r"not yet seen live|\d{4}-\d{2}-\d{2}"),
+            _NOTE,
+        ),
+    ),
+)
+
+# What texts are searched for, read by `features.catalog.names` alone: most commands need none of it.
+NAME_TABLES: tuple[Table, ...] = (
+    Table(
+        "mineral_words.csv",
+        ("mineral", "language", "word"),
+        (
+            _id("mineral"),
+            _one_of("language", LANGUAGES),
+            _text("word"),
+            _one_of("kind", "name abbreviation"),
+        ),
+    ),
+    Table("mineral_groups.csv", ("word",), (_text("word"), _pattern("minerals", _IDS, _IDS_PATTERN))),
+    Table(
+        "country_words.csv",
+        ("iso3", "language", "word"),
+        (
+            _iso3("iso3"),
+            _one_of("language", LANGUAGES),
+            _text("word"),
+            _one_of("kind", "name demonym abbreviation capital"),
+        ),
+    ),
+    Table(
+        "places.csv",
+        ("name",),
+        (
+            _text("name"),
+            _one_of("kind", "mine plant company province person"),
+            _iso3("iso3", is_required=False),
+            _pattern("minerals", _IDS, _IDS_PATTERN, is_required=False),
+            _bool("needs_context"),
+        ),
+    ),
+    Table(
+        "company_products.csv",
+        ("company", "iso3"),
+        (_text("company"), _iso3("iso3"), _pattern("minerals", _IDS, _IDS_PATTERN)),
+    ),
+    Table(
+        "context_words.csv",
+        ("language", "context", "word"),
+        (
+            _one_of("language", LANGUAGES),
+            _one_of("context", "mining supply trade price move hit shock corporate space veto"),
+            _text("word"),
+        ),
+    ),
+    Table("not_minerals.csv", ("language", "phrase"), (_one_of("language", LANGUAGES), _text("phrase"))),
+    Table("not_countries.csv", ("language", "phrase"), (_one_of("language", LANGUAGES), _text("phrase"))),
 )

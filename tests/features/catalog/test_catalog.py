@@ -12,6 +12,7 @@ import pytest
 
 from features.catalog import Catalog, load_catalog, read_catalog
 from features.catalog.checks import lookup_word
+from features.catalog.schema import TABLES
 from features.errors import BadInput, UnknownCode
 
 FOLDER = Path(__file__).parents[3] / "features" / "catalog"
@@ -456,7 +457,49 @@ CELLS = [
     ("country_aliases.csv", {"alias": "辛巴威"}, {"iso3": "ZZZ"}, "iso3"),
     ("eu_membership.csv", {"iso3": "GBR"}, {"member_to": "1972-12-31"}, "member_to"),
     ("eu_membership.csv", {"iso3": "GBR"}, {"member_to": "2020-02-30"}, "member_to"),
+    ("feeds.csv", {"id": "tass"}, {"address": "http://tass.com/rss/v2.xml"}, "address"),
+    ("feeds.csv", {"id": "tass"}, {"address": "https://www.mining.com/feed/"}, "address"),
+    ("feeds.csv", {"id": "tass"}, {"language": "english"}, "language"),
+    ("feeds.csv", {"id": "tass"}, {"country_focus": "RUS;XXX"}, "country_focus"),
+    ("feeds.csv", {"id": "tass"}, {"publisher_kind": "blog"}, "publisher_kind"),
+    ("feeds.csv", {"id": "tass"}, {"licence_note": ""}, "licence_note"),
+    ("feeds.csv", {"id": "tass"}, {"is_active": "false"}, "until"),
+    ("feeds.csv", {"id": "tass"}, {"is_active": "false", "until": "2020-01-01"}, "until"),
+    ("feeds.csv", {"id": "tass"}, {"seen_live": "perhaps"}, "seen_live"),
 ]
+
+
+FEED_LANGUAGES = {"en": 30, "zh": 5, "es": 5, "fr": 5, "id": 5, "pt": 3, "ja": 1, "ko": 1}
+FEED_KINDS = ("trade_press", "commodity_desk", "government", "news_agency", "newspaper", "logistics", "disaster")
+FEED_FOCUS = ("CHN", "IDN", "COD", "CHL", "USA", "JPN", "TWN", "ZMB", "ZAF", "KAZ", "BRA", "PER")
+
+
+def test_feeds_speak_the_languages_and_come_from_the_desks_that_were_promised(catalog: Catalog) -> None:
+    feeds = catalog.feeds
+    active = feeds[feeds["is_active"]]
+    assert len(active) >= 60
+    spoken = active["language"].value_counts()
+    assert all(spoken[language] >= least for language, least in FEED_LANGUAGES.items())
+    assert set(active["publisher_kind"]) == set(FEED_KINDS)
+    focus = set(";".join(active["country_focus"]).split(";"))
+    assert set(FEED_FOCUS) <= focus
+    government = active[active["publisher_kind"].eq("government")]
+    assert set(";".join(government["country_focus"]).split(";")) >= {"CHN", "IDN", "CHL", "USA", "JPN", "TWN"}
+
+
+def test_a_feed_that_moved_keeps_its_earlier_term(copy: Path) -> None:
+    def move(rows: list[dict[str, str]]) -> None:
+        old = row_of(rows, id="tass")
+        new = old | {"address": "https://tass.com/new.xml", "since": "2027-01-01"}
+        old.update(is_active="false", until="2027-01-01")
+        rows.insert(rows.index(old) + 1, new)
+
+    rewrite(copy, "feeds.csv", move)
+    terms = read_catalog(copy).feeds.query("id == 'tass'")
+    assert terms["is_active"].tolist() == [False, True]
+    rewrite(copy, "feeds.csv", lambda rows: row_of(rows, id="tass", is_active="false").update(until="2027-02-01"))
+    with pytest.raises(BadInput, match="since: expected a term that begins when the one before has ended"):
+        read_catalog(copy)
 
 
 @pytest.mark.parametrize(("file", "cells", "change", "field"), CELLS)
@@ -517,7 +560,7 @@ def test_mineral_without_hs_code_is_refused(copy: Path) -> None:
         read_catalog(copy)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("*.csv")))
+@pytest.mark.parametrize("name", sorted(table.file for table in TABLES))
 def test_missing_file_is_named(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(BadInput, match=rf"{name}, row 1, file: expected the file"):
