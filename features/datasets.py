@@ -23,6 +23,8 @@ MOMENT = "datetime64[us, UTC]"
 ISO3 = pa.Check.str_matches(r"^[A-Z]{3}$")
 FINITE_NOT_NEGATIVE = pa.Check.in_range(0, float("inf"), include_max=False)
 EVENT_DIRECTIONS = ("tightening", "easing", "neutral")
+ISO3_LIST = pa.Check.str_matches(r"^([A-Z]{3}(;[A-Z]{3})*)?$")
+HS_LIST = pa.Check.str_matches(r"^(\d{2,11}(;\d{2,11})*)?$")
 
 COMMON = {
     "available_at": pa.Column(MOMENT),
@@ -150,15 +152,88 @@ _ALL = (
     ),
     _dataset(
         "measures",
-        "One policy act of a supplier that touches one mineral, as known at one moment.",
-        ("event_id", "mineral"),
-        _event_columns(),
+        "One policy act of a supplier that touches one mineral, as one source knew it at one moment.",
+        ("source", "event_id", "mineral"),
+        {
+            **_event_columns(),
+            # Missing where only the year is known: the act then counts as known from that year's end.
+            "announced_at": pa.Column(MOMENT, nullable=True),
+            # Codes joined by ";"; empty: all importers, or no product named.
+            "targeted_importers": pa.Column(str, ISO3_LIST),
+            "hs_codes": pa.Column(str, HS_LIST),
+            "evidence": pa.Column(str),
+        },
     ),
     _dataset(
         "incidents",
         "One thing that happened to a supplier's output of one mineral, as known at one moment.",
         ("event_id", "mineral"),
         _event_columns(),
+    ),
+    _dataset(
+        "news",
+        "One item of one news feed, as its title read from one moment on.",
+        ("item_id",),
+        {
+            "item_id": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{16}$")),
+            "feed": pa.Column(str),
+            "publisher": pa.Column(str),
+            # ISO 639-1, empty where nobody says.
+            "language": pa.Column(str),
+            "title": pa.Column(str, pa.Check.str_length(1, None)),
+            "summary": pa.Column(str),
+            "link": pa.Column(str, pa.Check.str_matches(r"^($|https?://)")),
+            "published_at": pa.Column(MOMENT, nullable=True),
+            "collected_at": pa.Column(MOMENT),
+            "is_archived": pa.Column(bool),
+            "content_hash": pa.Column(str, pa.Check.str_matches(r"^[0-9a-f]{16}$")),
+        },
+    ),
+    _dataset(
+        "news_links",
+        "What one news item with an event says of one mineral and one supplier, either of them perhaps unnamed.",
+        ("item_id", "mineral", "supplier"),
+        {
+            "item_id": pa.Column(str),
+            "mineral": pa.Column(str),
+            "supplier": pa.Column(str, pa.Check.str_matches(r"^([A-Z]{3})?$")),
+            "event_type": pa.Column(str),
+            "direction": pa.Column(str, pa.Check.isin(EVENT_DIRECTIONS)),
+            "tense": pa.Column(str),
+            "confidence": pa.Column("float64", pa.Check.between(0, 1)),
+            "title": pa.Column(str),
+            "feed": pa.Column(str),
+            "language": pa.Column(str),
+            "linker": pa.Column(str),
+        },
+    ),
+    _dataset(
+        "news_coverage",
+        "What one news feed carried in one week, and how often it was asked, as far as known at one moment.",
+        ("feed", "week_starts_at"),
+        {
+            "feed": pa.Column(str),
+            "language": pa.Column(str),
+            "week_starts_at": pa.Column(MOMENT),
+            "items": pa.Column("int64", pa.Check.ge(0)),
+            "linked": pa.Column("int64", pa.Check.ge(0)),
+            "polls_ok": pa.Column("int64", pa.Check.ge(0)),
+            "polls_failed": pa.Column("int64", pa.Check.ge(0)),
+            "is_archived": pa.Column(bool),
+        },
+    ),
+    _dataset(
+        "reviews",
+        "What an analyst decided about one candidate for a measure, and why.",
+        ("candidate_id",),
+        {
+            "candidate_id": pa.Column(str),
+            "decision": pa.Column(str, pa.Check.isin(("confirmed", "rejected", "reopened"))),
+            "reviewed_by": pa.Column(str),
+            "why": pa.Column(str),
+            # What was confirmed, as JSON; empty where nothing was.
+            "measure": pa.Column(str),
+        },
     ),
     _dataset(
         "coverage",

@@ -22,6 +22,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow.parquet as pq
 
 from features import datasets
 from features.errors import BadInput, OresightError
@@ -233,7 +234,30 @@ class Store:
         # DuckDB gives it in the machine's time zone.
         return answer[0].astimezone(dt.UTC) if answer and answer[0] else None
 
+    def count(self, name: str) -> int:
+        """Count the stored rows of dataset `name`, also of one that an older version of oresight wrote."""
+        return sum(pq.read_metadata(path).num_rows for path in self.batches(name))
+
+    def check_columns(self, name: str) -> None:
+        """Refuse batches of dataset `name` that another version of oresight wrote with other columns.
+
+        Raises:
+            BadInput: there is one; the message says how to fill the store anew.
+        """
+        columns = datasets.dataset(name).columns
+        for path in self.batches(name):
+            found = pq.read_schema(path).names
+            if found != columns:
+                raise BadInput(
+                    where=f"{path}, dataset {name}",
+                    expected=f"the columns of this version: {', '.join(columns)}",
+                    found=f"missing {sorted(set(columns) - set(found))}, extra {sorted(set(found) - set(columns))}",
+                    remedy="The data folder was filled by another version of oresight. `oresight rebuild` fills it "
+                    "anew from the embedded data and the kept files; nothing is lost.",
+                )
+
     def _known(self, name: str) -> str:
+        self.check_columns(name)
         files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in self.batches(name))
         return f"SELECT * FROM read_parquet([{files}]) WHERE available_at <= $as_of"
 

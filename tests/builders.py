@@ -51,6 +51,9 @@ def event(event_id: str, mineral: str, supplier: str, known: str | pd.Timestamp,
     usual = {"kind": "export_ban", "direction": "tightening", "severity": 2, "confidence": "high", "title": event_id}
     moment = utc(known) if isinstance(known, str) else known
     dates = {"effective_at": pd.NaT, "ended_at": pd.NaT, "available_at": moment}
+    # What measures have and incidents have not; `rows` takes the columns of its dataset.
+    dates |= {"announced_at": moment - pd.Timedelta(days=1)}
+    usual |= {"targeted_importers": "", "hs_codes": "", "evidence": "https://example.org"}
     return {"event_id": event_id, "mineral": mineral, "supplier": supplier} | usual | dates | other
 
 
@@ -173,3 +176,50 @@ def mirrored(year: int, month: int, supplier: str, tonnes: float, *, first: int 
     figures = {"value_usd": 10_000.0 * tonnes, "quantity_tonnes": float(tonnes)}
     months = {"first_month": utc(f"{year}-{first:02d}-01"), "last_month": last}
     return usual | figures | months | {"supplier": supplier} | other
+
+
+def report(number: int, known: str | pd.Timestamp, mineral: str, supplier: str, **other) -> dict:
+    """One link of one news item: a strike that happened, under a title like no other number's."""
+    usual = {"event_type": "strike", "direction": "tightening", "tense": "happened", "confidence": 0.9}
+    usual |= {"feed": "one", "language": "en", "linker": "test", "item_id": f"{number:04x}" * 4}
+    # Titles of two numbers have next to nothing in common.
+    words = np.random.default_rng(number).choice(list("bcdfghklmnprstvz"), size=40)
+    moment = utc(known) if isinstance(known, str) else known
+    about = {"mineral": mineral, "supplier": supplier, "available_at": moment, "title": f"Strike: {''.join(words)}"}
+    return usual | about | other
+
+
+def carried(week: str | pd.Timestamp, feeds: Sequence[str] = ("one", "two", "three", "four", "five"), **other) -> list:
+    """What feeds carried in the week of a Monday, 100 items each, known when the week is over."""
+    start = utc(week) if isinstance(week, str) else week
+    usual = {"language": "en", "items": 100, "linked": 3, "polls_ok": 7, "polls_failed": 0, "is_archived": False}
+    times = {"week_starts_at": start, "available_at": start + pd.Timedelta(days=7)}
+    return [usual | times | {"feed": feed} | other for feed in feeds]
+
+
+def random_news(seed: int) -> dict[str, pd.DataFrame]:
+    """Give `news_links` and `news_coverage` of 2001 to 2004 with syndication, corrections and weeks of feeds down."""
+    rng = np.random.default_rng(seed)
+    feeds, links, weeks = ("one", "two", "three", "four", "five", "six"), [], []
+    for number in range(60):
+        known = utc("2001-02-01") + pd.Timedelta(hours=int(rng.integers(0, 24 * 1200)))
+        about = {"direction": str(rng.choice(["tightening", "easing", "neutral"])), "feed": str(rng.choice(feeds))}
+        about |= {
+            "tense": str(rng.choice(["happened", "threatened", "denied"])),
+            "language": str(rng.choice(["en", "zh"])),
+        }
+        mineral, supplier = str(rng.choice(["", *sorted(set(HS_CODES.values()))])), str(rng.choice(SUPPLIERS))
+        links.append(report(number, known, mineral, supplier, **about))
+        if number % 3 == 0:
+            copied = known + pd.Timedelta(days=int(rng.integers(0, 10)))
+            links.append({**links[-1], "item_id": f"{number + 1000:04x}" * 4, "feed": "six", "available_at": copied})
+        if number % 7 == 0:
+            later = known + pd.Timedelta(days=5)
+            links.append(
+                {**links[-1], "event_type": "accident", "available_at": later, "is_retracted": number % 2 == 0}
+            )
+    for week in pd.date_range("2001-01-01", "2004-06-28", freq="7D", tz="UTC"):
+        up = [feed for feed in feeds if rng.random() < (0.95 if week.month != 8 else 0.3)]
+        weeks += carried(week, up, items=int(rng.integers(1, 200)))
+        weeks += carried(week, up[:2], items=500, available_at=week + pd.Timedelta(days=int(rng.integers(1, 40))))
+    return {"news_links": rows("news_links", links), "news_coverage": rows("news_coverage", weeks)}

@@ -20,6 +20,7 @@ from types import ModuleType
 from features.collection.intake import Incoming, Loaded, load
 from features.collection.payloads import Release
 from features.collection.releases import Receipt, put_aside, take_release
+from features.collection.streams import take_stream
 from features.collection.vintages import read_vintages
 from features.errors import BadInput, ConfigError
 from features.store import Store
@@ -47,6 +48,11 @@ SOURCES = (
     "korea_customs",
     "estat_japan",
     "india_meidb",
+    "news",
+    "iea_policies",
+    "global_trade_alert",
+    "oecd_restrictions",
+    "reviews",
 )
 BUNDLE = Path(__file__).parents[1] / "bundle"
 BUNDLE_FILES = {
@@ -126,6 +132,9 @@ def ingest_files(
         for at in sorted(releases, key=lambda at: (at is not None, at)):
             keep = all(file.path.parent != BUNDLE for file in releases[at])
             try:
+                if getattr(module, "IS_STREAM", False):
+                    receipts += take_stream(store, module, releases[at], now=now, keep=keep)
+                    continue
                 receipts += take_release(store, module, releases[at], now=now, accept_jumps=accept_jumps, keep=keep)
             except BadInput as problem:
                 _refuse([file.path for file in releases[at]], problem, refused)

@@ -28,13 +28,14 @@ class Incoming:
     """A file to read, where it came from, and what is said about its release.
 
     `given` is what a person says and wins over the file's own word; `guessed` (the folder's name, the moment of
-    fetching) counts only where the file says nothing.
+    fetching) counts only where the file says nothing. `came_at` is when the file first came, None if it comes now.
     """
 
     path: Path
     given: dt.datetime | None = None
     guessed: Release | None = None
     origin: Origin = field(default_factory=Origin)
+    came_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def load(module: ModuleType, file: Incoming, *, now: dt.datetime) -> Loaded:
     try:
         raw = module.parse(file.path)
         release = _release(module, raw, file)
-        harvest = module.harmonise(raw, load_catalog(), file=file.path.name, lag=module.SPEC.lag, now=now)
+        # What a stream does not date counts from when its file came, also where that is read again.
+        at = (file.came_at if getattr(module, "IS_STREAM", False) else None) or now
+        harvest = module.harmonise(raw, load_catalog(), file=file.path.name, lag=module.SPEC.lag, now=at)
     except (OresightError, MemoryError):
         raise
     except Exception as problem:

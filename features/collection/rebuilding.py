@@ -20,6 +20,7 @@ from features.collection import BUNDLE, source
 from features.collection.intake import Incoming, Loaded, load
 from features.collection.payloads import Payload, Release, kept, take_out
 from features.collection.releases import Receipt, payload_folder, take_release
+from features.collection.streams import take_stream
 from features.collection.vintages import Vintage, is_older, newest_fact
 from features.errors import ConfigError
 from features.store import Store
@@ -66,6 +67,12 @@ def rebuild(store: Store, *, now: dt.datetime, say: Callable[[str], None] = lamb
         aside = replace(store, folder=Path(scratch) / "datasets")
         for name in collection.SOURCES:
             module = source(name)
+            if getattr(module, "IS_STREAM", False):
+                again = _stream_again(store, aside, module, now=now)
+                receipts += again
+                if again:
+                    say(f"{name}: {len(again)} file(s), one after the other")
+                continue
             groups = _in_order(_groups(store, module, now=now), now=now)
             for group in groups:
                 receipts += take_release(
@@ -115,6 +122,16 @@ def withdraw_file(store: Store, payload: Payload, *, now: dt.datetime) -> Payloa
     return take_out(payload_folder(store), payload, reason="taken out by hand", now=now)
 
 
+def _stream_again(store: Store, aside: Store, module: ModuleType, *, now: dt.datetime) -> list[Receipt]:
+    """Read the files of a stream in the order in which they came, one at a time: they may be very many."""
+    receipts = []
+    for payload in kept(payload_folder(store), module.SPEC.name):
+        file = load(module, Incoming(payload.path, origin=payload.origin, came_at=payload.kept_at), now=now)
+        file = replace(file, release=payload.releases[0])
+        receipts += take_stream(aside, module, [file], now=payload.kept_at, keep=False)
+    return receipts
+
+
 def _groups(store: Store, module: ModuleType, *, now: dt.datetime) -> list[_Group]:
     name = module.SPEC.name
     groups: dict[tuple[dt.datetime | None, dt.datetime | None], _Group] = {}
@@ -160,8 +177,7 @@ def _clear_leftovers(folder: Path, mine: Path) -> None:
 
 
 def _sizes(store: Store) -> dict[str, int]:
-    end = dt.datetime.max.replace(tzinfo=dt.UTC, microsecond=0)
-    return {name: len(store.history(name, as_of=end)) for name in datasets.DATASETS}
+    return {name: store.count(name) for name in datasets.DATASETS}
 
 
 def _old(folder: Path) -> Path:

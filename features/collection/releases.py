@@ -34,7 +34,8 @@ class Receipt:
     """What reading one file did.
 
     `added` and `revised` count rows per dataset (the revised are among the added), `counts` what was left out;
-    `missing` are stored facts that the whole release no longer holds, `withdrawn` those of them that were withdrawn.
+    `missing` are stored facts that the whole release no longer holds, `withdrawn` those of them that were withdrawn;
+    `failed` are the parts that gave nothing, and why, where parts are independent.
     """
 
     source: str
@@ -47,6 +48,7 @@ class Receipt:
     revised: dict[str, int] = field(default_factory=dict)
     missing: int = 0
     withdrawn: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ def take_release(
     store.commit(rows, {vintages.record_name(store, source): record.text()} if is_news else {})
     for file in files:
         _list_rejected(store, source, file.harvest.rejected)
+        if file.harvest.left_out is not None:
+            _list_rejected(store, f"{source}-left-out", file.harvest.left_out)
     return [_receipt(source, file, number, outcomes) for number, file in enumerate(files)]
 
 

@@ -1,7 +1,8 @@
 """One round over all sources that can be collected: fetched side by side, stored one after the other.
 
-A source that fails, in whatever way, does not stop the others, and nothing of it is stored. What happened to
-each is kept in a small file, `sources.json` beside the store: the last attempt, the last success, the last error.
+A source that fails, in whatever way, does not stop the others, and nothing of it is stored; only the parts of a source
+that calls them independent fail one by one (`features/collection/parts.py`). What happened to each source is kept in
+a small file, `sources.json` beside the store: the last attempt, the last success, the last error.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from features.collection import ingest_files, source
 from features.collection.fetching.client import Fetched, Fetcher, FetchLimits
 from features.collection.fetching.contents import FetchFailed
 from features.collection.intake import Incoming
+from features.collection.parts import PartsRound, note_round
 from features.collection.payloads import Origin, Release
 from features.collection.releases import Receipt
 from features.errors import ConfigError, OresightError
@@ -182,9 +184,9 @@ def _only_one(root: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[tuple[ThreadPoolExecutor, list[Fetcher]]]:
+def _threads(number: int) -> Iterator[tuple[ThreadPoolExecutor, list[Fetcher | PartsRound]]]:
     threads = ThreadPoolExecutor(number, thread_name_prefix="fetch")
-    running: list[Fetcher] = []
+    running: list[Fetcher | PartsRound] = []
     try:
         yield threads, running
     except BaseException:
@@ -197,9 +199,13 @@ def _threads(number: int) -> Iterator[tuple[ThreadPoolExecutor, list[Fetcher]]]:
 
 
 def _fetch(
-    module: ModuleType, how: Round, folder: Path, cache: Path, now: dt.datetime, running: list[Fetcher]
+    module: ModuleType, how: Round, folder: Path, cache: Path, now: dt.datetime, running: list[Fetcher | PartsRound]
 ) -> list[Fetched]:
     spec, endpoint, key = module.SPEC, how.endpoint(module), how.key(module)
+    if getattr(module, "PARTS_ARE_INDEPENDENT", False):
+        parts = PartsRound(module, how, cache=cache, root=cache.parent)
+        running.append(parts)
+        return parts.fetch(module.requests(endpoint, now=now, key=key), folder, now=now)
     hosts = {*spec.hosts, urlsplit(endpoint).hostname or ""} - {""}
     cache.mkdir(parents=True, exist_ok=True)
     fetched: list[Fetched] = []
@@ -247,11 +253,16 @@ def _read(store: Store, name: str, done: Future[list[Fetched]], now: dt.datetime
             for file in files
         ]
         receipts = ingest_files(store, name, incoming, now=max(now, at))
+        outcome = _outcome(name, receipts)
+        if getattr(source(name), "PARTS_ARE_INDEPENDENT", False):
+            told = note_round(store.folder.parent, name, files[0].path, receipts[0].failed)
+            state = outcome.state if told.ok else "failed"
+            outcome = replace(outcome, state=state, files=told.ok, message=told.message)
     except OresightError as problem:
         return Outcome(name, "failed", message=str(problem))
     except Exception as problem:  # a source's module may fail in any way; the others must go on
         return Outcome(name, "failed", message=f"{type(problem).__name__}: {problem}")
-    return _outcome(name, receipts)
+    return outcome
 
 
 def _outcome(name: str, receipts: Sequence[Receipt]) -> Outcome:

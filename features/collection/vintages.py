@@ -256,6 +256,7 @@ def _numbers(name: str) -> list[str]:
 
 
 def _newest(store: Store, name: str) -> str:
+    store.check_columns(name)
     files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in store.batches(name))
     key = ", ".join(datasets.dataset(name).key)
     return (

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from features import datasets
 from features.catalog import Catalog
 from features.datasets import MOMENT
 from features.errors import UnknownCode
@@ -111,6 +112,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     rejected, is_bad = reject_rows(raw, checks, file=file)
     events = raw.assign(
         available_at=announced + A_DAY,
+        announced_at=announced,
         effective_at=effective,
         ended_at=ended,
         mineral=minerals,
@@ -121,7 +123,8 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     tables = {}
     for name, kinds in (("measures", MEASURE_KINDS), ("incidents", INCIDENT_KINDS)):
         part = events[events["kind"].isin(kinds)]
-        tables[name] = _event_rows(part.assign(kind=part["kind"].map(kinds).astype("str")))
+        part = part.assign(kind=part["kind"].map(kinds).astype("str"))
+        tables[name] = _rows(name, part)
     tables["coverage"] = _coverage()
     return Harvest(tables, rejected)
 
@@ -145,11 +148,12 @@ def _with_ends(events: pd.DataFrame, now: dt.datetime) -> pd.DataFrame:
     return pd.concat([events.assign(ended_at=pd.Series(pd.NaT, index=events.index, dtype=MOMENT)), over])
 
 
-def _event_rows(events: pd.DataFrame) -> pd.DataFrame:
+def _rows(dataset: str, events: pd.DataFrame) -> pd.DataFrame:
     rows = events.astype({"severity": "int8", "mineral": "str", "available_at": MOMENT, "ended_at": MOMENT})
+    # The links that were looked at are the evidence; whom an act is aimed at stands in its title only.
+    rows = rows.assign(evidence=rows["source_seen"], targeted_importers="", hs_codes="")
     rows = rows.assign(source=SPEC.name, is_retracted=False)
-    columns = ["event_id", "mineral", "supplier", "kind", "direction", "severity", "effective_at", "ended_at"]
-    return rows[[*columns, "title", "confidence", "available_at", "source", "is_retracted"]].reset_index(drop=True)
+    return rows[datasets.dataset(dataset).columns].reset_index(drop=True)
 
 
 def _coverage() -> pd.DataFrame:

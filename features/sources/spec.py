@@ -11,6 +11,11 @@ Optional names: `released(raw) -> moment or None`, when the file itself says it 
 name); `WITHDRAWS = True` if an entry that a release no longer holds is withdrawn by that;
 `MAX_SHRINK_FRAC`, the share of its entries that a list may lose at once; `ROUNDING`, by column,
 how far figures of two releases may differ and still say the same.
+
+A source with `PARTS_ARE_INDEPENDENT = True` asks many places that have nothing to do with each other: one that fails is
+asked less and less often and does not stop the others. What one round got, failures included, is one file
+(`features/sources/polls.py`), and `parse` reads it like any other. A source with `IS_STREAM = True` gives what is new,
+never all there is; see `features/collection/streams.py`.
 """
 
 from __future__ import annotations
@@ -33,7 +38,17 @@ from features.archives import open_zip
 from features.errors import BadInput
 from features.knowledge_time import Lag, MonthLag
 
-__all__ = ["Harvest", "Request", "SourceSpec", "moment_of_years", "read_table", "reading", "reject_rows", "rejections"]
+__all__ = [
+    "REJECTED_COLUMNS",
+    "Harvest",
+    "Request",
+    "SourceSpec",
+    "moment_of_years",
+    "read_table",
+    "reading",
+    "reject_rows",
+    "rejections",
+]
 
 # What the readers raise on damaged bytes; RuntimeError is zipfile's word for an encrypted member.
 UNREADABLE = (
@@ -53,7 +68,8 @@ REJECTED_COLUMNS = ["file", "row", "field", "value", "reason"]
 class Request:
     """One thing to fetch, and the name under which its bytes are kept; the reader goes by the name's ending.
 
-    `may_be_empty`: an answer without content (status 204) is one, kept as an empty file.
+    `may_be_empty`: an answer without content (status 204) is one, kept as an empty file. `hosts`: where this request
+    may go, in place of the hosts of its source; only for a source whose parts are independent.
     """
 
     address: str
@@ -62,6 +78,7 @@ class Request:
     body: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     may_be_empty: bool = False
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +115,17 @@ class SourceSpec:
 
 @dataclass(frozen=True)
 class Harvest:
-    """What one payload gave: rows per dataset, rejected rows, and counts for the screen."""
+    """What one payload gave: rows per dataset, rejected rows, and counts for the screen.
+
+    `left_out` lists, like rejected rows, entries that are in order and not what the source is read for. `polls` has
+    feed, language, at, is_ok and problem: which parts of a stream were asked, and which could be read.
+    """
 
     tables: Mapping[str, pd.DataFrame]
     rejected: pd.DataFrame
     counts: Mapping[str, int] = field(default_factory=dict)
+    left_out: pd.DataFrame | None = None
+    polls: pd.DataFrame | None = None
 
 
 def rejections(rows: list[pd.DataFrame]) -> pd.DataFrame:

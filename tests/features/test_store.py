@@ -133,7 +133,8 @@ def test_no_way_to_read_goes_without_a_date():
         assert parameter.default is inspect.Parameter.empty
     public = {name for name in vars(Store) if not name.startswith("_")}
     writers = {"append", "commit", "news", "writing"}
-    assert public == {*readers, *writers, "batches", "records", "is_empty", "memory_limit", "threads"}
+    about = {"batches", "records", "is_empty", "count", "check_columns"}
+    assert public == {*readers, *writers, *about, "memory_limit", "threads"}
 
 
 @pytest.mark.parametrize("reader", ["read", "history", "newest"])
@@ -203,6 +204,19 @@ def test_what_is_written_is_read_back_equal(tmp_path: Path, name: str):
     assert store.append(name, table, where="test") == 2
     pd.testing.assert_frame_equal(store.read(name, as_of=END), table)
     pd.testing.assert_frame_equal(store.histories([name], as_of=END)[name], table)
+
+
+def test_a_store_that_an_older_version_filled_says_how_to_fill_it_anew(tmp_path: Path):
+    store = Store(tmp_path / "old")
+    table = rows("measures", [event("a", "cobalt", "COD", "2010-01-05")])
+    store.append("measures", table, where="test")
+    (path,) = store.batches("measures")
+    table.drop(columns=["evidence", "hs_codes"]).to_parquet(path, index=False)
+    told = r"measures.*missing \['evidence', 'hs_codes'\], extra \[\].*`oresight rebuild`"
+    for reading in (lambda: store.read("measures", as_of=END), lambda: store.append("measures", table, where="test")):
+        with pytest.raises(BadInput, match=told):
+            reading()
+    assert store.count("measures") == 1
 
 
 # --- appending ------------------------------------------------------------------------------------

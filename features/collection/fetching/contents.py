@@ -25,6 +25,8 @@ STARTS: Mapping[str, tuple[bytes, ...]] = {
     ".pdf": (b"%PDF",),
 }
 PAGES = (".html", ".htm")
+# Many publishers call their feed a page; whether it is one, its reader tells.
+CALLED_PAGES = (".feed",)
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
 # Two encodings on top of each other multiply how much a small answer unpacks to.
 ENCODINGS = ("", "identity", "gzip", "deflate")
@@ -54,7 +56,7 @@ def check_encoding(encoding: str, *, where: str) -> None:
 def check_type(content_type: str, name: str, *, where: str) -> None:
     """Refuse a web page where a data file was promised, by what the answer says of itself."""
     kind = content_type.partition(";")[0].strip().lower()
-    if kind in PAGE_TYPES and PurePosixPath(name).suffix.lower() not in PAGES:
+    if kind in PAGE_TYPES and PurePosixPath(name).suffix.lower() not in (*PAGES, *CALLED_PAGES):
         raise _not_as_promised(name, f"a web page ({kind})", where)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from features import collection
@@ -51,6 +52,18 @@ def test_a_rebuilt_store_says_the_same_at_every_date(store: Store, tmp_path: Pat
     assert done.before == done.after
     assert Store(Path(done.old)).digest(as_of=NOW) == before[-1]
     assert not list(store.folder.parent.glob(".rebuilt-*"))
+
+
+def test_a_store_with_columns_of_an_older_version_is_rebuilt(store: Store, tmp_path: Path):
+    take(store, tmp_path, "a.csv", {"2020-01": 1})
+    before = store.digest(as_of=NOW)
+    (path,) = store.batches("measures")
+    pd.read_parquet(path).drop(columns="evidence").to_parquet(path, index=False)
+    with pytest.raises(BadInput, match="oresight rebuild"):
+        store.read("measures", as_of=NOW)
+    done = rebuild(store, now=NOW)
+    assert done.before == done.after
+    assert store.digest(as_of=NOW) == before
 
 
 def test_a_release_that_came_too_late_is_read_in_its_place(store: Store, tmp_path: Path):

@@ -103,6 +103,12 @@ def test_an_event_of_a_single_day_can_be_taken_from_the_next_day_on(tmp_path: Pa
     assert len(table) == (1 if now == "2014-01-12" else 2)
 
 
+def test_a_measure_keeps_its_day_and_the_links_that_were_seen(tmp_path: Path):
+    row = measures(write(tmp_path, {"minerals": "nickel"})).iloc[0]
+    assert (row["announced_at"], row["evidence"]) == (utc("2014-01-11"), "https://example.org")
+    assert (row["targeted_importers"], row["hs_codes"]) == ("", "")
+
+
 def test_kinds_are_split_into_measures_and_incidents(tmp_path: Path):
     kinds = [*events.MEASURE_KINDS, *events.INCIDENT_KINDS]
     found = harvest(write(tmp_path, *({"kind": kind, "minerals": "tin"} for kind in kinds)))

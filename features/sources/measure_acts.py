@@ -1,0 +1,150 @@
+"""From one entry of a policy database to rows of `measures`, and the account of the entries that gave none.
+
+The rules that all of these databases share:
+
+- **Known from**: the day after the announcement. Where only a year is known, the first day of the next year, with low
+  confidence and without an announcement date: nobody can say that such an act is new this week.
+- **An end is a later fact**, as in decision 0008: until the day after it, the act has none.
+- **Severity** where the database has no judgement of its own: a ban 3; a quota, a tax, licensing, a processing
+  requirement or sanctions 2; anything else 1; and 1 for what is only planned. An easing 1.
+- **Suppliers**: the European Union stands for its members on the day of the act; each has an event id of its own.
+- Nothing is dropped silently: `Account` holds every entry that gave no row, with the reason, and its counts add up to
+  the number of entries.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from features import datasets
+from features.datasets import MOMENT
+from features.sources.spec import REJECTED_COLUMNS
+
+__all__ = ["SEVERITY", "Account", "Act", "measure_rows", "severity_of"]
+
+SEVERITY = {
+    "export_ban": 3,
+    "export_quota": 2,
+    "export_tax": 2,
+    "licensing": 2,
+    "processing_requirement": 2,
+    "sanctions": 2,
+    "price_floor_or_quota": 1,
+    "easing": 1,
+    "other": 1,
+}
+TAKEN = "entries taken as measures"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One policy act as a database tells it; `year` where its announcement has no day."""
+
+    event_id: str
+    suppliers: tuple[str, ...]
+    minerals: tuple[str, ...]
+    kind: str
+    title: str
+    severity: int
+    announced: dt.date | None = None
+    year: int | None = None
+    effective: dt.date | None = None
+    ended: dt.date | None = None
+    confidence: str = "high"
+    targets: tuple[str, ...] = ()
+    hs_codes: tuple[str, ...] = ()
+    evidence: str = ""
+
+    @property
+    def known_on(self) -> dt.date:
+        """The day from which the act counts as known."""
+        if self.announced is not None:
+            return self.announced + dt.timedelta(days=1)
+        if self.year is None:
+            raise ValueError(f"{self.event_id} has neither a day nor a year")
+        return dt.date(self.year + 1, 1, 1)
+
+
+@dataclass
+class Account:
+    """Where every entry of a payload went: a measure, or a reason why it is none."""
+
+    file: str
+    counts: Counter[str] = field(default_factory=Counter)
+    told: list[tuple[int, str, str, str]] = field(default_factory=list)
+
+    def take(self) -> None:
+        """Count an entry that gave a measure."""
+        self.counts[TAKEN] += 1
+
+    def leave_out(self, row: int, field_: str, value: str, reason: str) -> None:
+        """Count an entry that gave none under its reason, and list it."""
+        self.counts[f"left out: {reason}"] += 1
+        self.told.append((row, field_, value, reason))
+
+    @property
+    def entries(self) -> int:
+        """How many entries went somewhere."""
+        return sum(self.counts.values())
+
+    def listed(self) -> pd.DataFrame:
+        """Give the entries left out, in the columns of rejected rows."""
+        rows = [(self.file, *told) for told in self.told]
+        return pd.DataFrame(rows, columns=REJECTED_COLUMNS).astype({"row": "int64"})
+
+
+def severity_of(kind: str, *, is_plan: bool = False) -> int:
+    """Give the severity of a kind by the rule above."""
+    return 1 if is_plan else SEVERITY[kind]
+
+
+def measure_rows(acts: Sequence[Act], *, source: str, now: dt.datetime) -> pd.DataFrame:
+    """Give acts as rows of `measures`: one per supplier and mineral, and a second version once an act has ended.
+
+    What can be known only after `now` gives no row.
+    """
+    versions = []
+    for act in acts:
+        known = pd.Timestamp(act.known_on, tz="UTC")
+        if known > now:
+            continue
+        versions.append(_version(act, known, ended=None))
+        if act.ended is not None:
+            over = max(known, pd.Timestamp(act.ended, tz="UTC")) + pd.Timedelta(days=1)
+            if over <= now:
+                versions.append(_version(act, over, ended=act.ended))
+    if not versions:
+        return datasets.empty("measures")
+    frame = pd.DataFrame(versions).explode("supplier").explode("mineral", ignore_index=True)
+    several = frame["several"].astype("bool")
+    frame["event_id"] = frame["event_id"].where(~several, frame["event_id"] + "-" + frame["supplier"])
+    types = {name: str(column.dtype) for name, column in datasets.dataset("measures").schema.columns.items()}
+    for name in (name for name, dtype in types.items() if dtype == MOMENT):
+        frame[name] = pd.to_datetime(frame[name], utc=True)
+    return frame.assign(source=source, is_retracted=False)[list(types)].astype(types)
+
+
+def _version(act: Act, known: pd.Timestamp, *, ended: dt.date | None) -> dict[str, object]:
+    return {
+        "event_id": act.event_id,
+        "several": len(act.suppliers) > 1,
+        "mineral": list(act.minerals),
+        "supplier": list(act.suppliers),
+        "kind": act.kind,
+        "direction": "easing" if act.kind == "easing" else "tightening",
+        "severity": act.severity,
+        "effective_at": act.effective,
+        "ended_at": ended,
+        "title": act.title,
+        "confidence": act.confidence,
+        "announced_at": act.announced,
+        "targeted_importers": ";".join(act.targets),
+        "hs_codes": ";".join(act.hs_codes),
+        "evidence": act.evidence,
+        "available_at": known,
+    }
