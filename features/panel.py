@@ -1,8 +1,8 @@
 """The panel: one row per tracked pair and week, every feature as it was known then.
 
-The index (mineral, supplier, as_of) is joined with the step functions of each signal by
-one DuckDB ASOF JOIN per step function: equal keys, newest `available_at` not after
-`as_of`. That is the only place where a date meets the features.
+The index (mineral, supplier, as_of) is joined with the step functions of each signal
+(`join_steps`): equal keys, newest `available_at` not after `as_of`. That is the only place
+where a date meets the features.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from features.catalog import Catalog
-from features.signals import governance, incidents, mirror_trade, prices, production, restrictions, trade
+from features.signals import governance, incidents, mirror_trade, news, prices, production, restrictions, trade
 from features.signals.declaration import Feature, Signal, Steps
 
 __all__ = [
@@ -40,6 +39,7 @@ SIGNALS: tuple[Signal, ...] = (
     governance.SIGNAL,
     restrictions.SIGNAL,
     incidents.SIGNAL,
+    news.SIGNAL,
 )
 KEYS = ["mineral", "supplier", "as_of"]
 # Facts about a row that are not features: what it is about, and which slice it belongs to.
@@ -109,30 +109,35 @@ def tracked_index(
 
 def join_steps(index: pd.DataFrame, steps: StepTables) -> pd.DataFrame:
     """Join every step function to `index` by its own keys; exactly the rows of `index` come back, in order."""
-    joined = index.assign(row_number=np.arange(len(index)))
-    with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as db:
-        for parts in steps.values():
-            for step in parts:
-                joined = _join_one(db, joined, step)
-    return joined.sort_values("row_number", ignore_index=True).drop(columns="row_number")
+    index = index.reset_index(drop=True)
+    return pd.concat([index, *(_known_then(index, step) for parts in steps.values() for step in parts)], axis=1)
 
 
-def _join_one(db: duckdb.DuckDBPyConnection, joined: pd.DataFrame, step: Steps) -> pd.DataFrame:
-    values = [name for name in step.frame.columns if name not in (*step.keys, "available_at")]
+def _known_then(index: pd.DataFrame, step: Steps) -> pd.DataFrame:
+    # The values of the newest row of `step` with the same keys and an `available_at` not after `as_of`.
+    values = step.frame.drop(columns=[*step.keys, "available_at"]).reset_index(drop=True)
     if step.frame.empty:
-        return joined.join(pd.DataFrame(np.nan, index=joined.index, columns=values))
-    # A constant key lets a step function without keys use the same join.
-    left = joined[[*step.keys, "as_of", "row_number"]].assign(always=1)
-    right = step.frame.assign(always=1)
-    db.register("wanted", left)
-    db.register("steps", right)
-    equal = " AND ".join(f"w.{key} = s.{key}" for key in (*step.keys, "always"))
-    columns = ", ".join(f's."{name}"' for name in values)
-    found = db.execute(
-        f"SELECT w.row_number, {columns} FROM wanted w ASOF LEFT JOIN steps s "
-        f"ON {equal} AND w.as_of >= s.available_at ORDER BY w.row_number"
-    ).df()
-    return joined.merge(found, on="row_number", how="left", validate="one_to_one")
+        return pd.DataFrame(np.nan, index=index.index, columns=values.columns)
+    unit, moment = _numbered(index, step)
+    # Keys and time as one number: what is wanted is the last row that is not greater, if its keys are the same.
+    of_step, wanted = (slice(len(index), None), slice(len(index)))
+    place = unit * (moment.max() + 1) + moment
+    order = np.argsort(place[of_step], kind="stable")
+    at = np.searchsorted(place[of_step][order], place[wanted], side="right") - 1
+    found = order[at.clip(0)]
+    is_known = (at >= 0) & (unit[of_step][found] == unit[wanted])
+    return values.reindex(np.where(is_known, found, -1)).set_axis(index.index)
+
+
+def _numbered(index: pd.DataFrame, step: Steps) -> tuple[np.ndarray, np.ndarray]:
+    # The keys, and the moments in their order, as whole numbers: first of the index, then of the step function.
+    unit = np.zeros(len(index) + len(step.frame), dtype="int64")
+    for key in step.keys:
+        both = pd.concat([index[key], step.frame[key]], ignore_index=True)
+        numbers, names = pd.factorize(both, use_na_sentinel=False)
+        unit = unit * len(names) + numbers
+    moments = pd.concat([index["as_of"], step.frame["available_at"]], ignore_index=True)
+    return unit, pd.factorize(moments, sort=True)[0]
 
 
 def build_panel(
@@ -162,7 +167,7 @@ def build_panel(
         extra = signal.combine(joined)
         joined = joined.drop(columns=[c for c in extra.columns if c in joined.columns]).join(extra)
     stage = {name: mineral.stage for name, mineral in catalog.minerals.items()}
-    joined = joined.assign(
+    joined = joined.copy().assign(
         stage=joined["mineral"].map(stage).astype("str"),
         share=joined["trade_share_3y"],
         is_major=joined["trade_share_3y"] >= MAJOR_SHARE_FRAC,

@@ -19,7 +19,7 @@ from features.errors import ContractError
 from features.signals.event_windows import WINDOWS_WEEKS
 from features.signals.governance import INDICATORS
 from features.signals.restrictions import KIND_GROUPS
-from models import mirror_phrases, price_phrases, production_phrases
+from models import mirror_phrases, news_phrases, price_phrases, production_phrases
 
 # Other values of the same panel row: a phrase may name the year (`trade_last_year`) or the kinds of measures.
 Facts = Mapping[str, float]
@@ -170,6 +170,7 @@ SLOTS: dict[str, Callable[[float, Facts], str]] = {
     "signed": lambda value, facts: f"{value:+.1f}".replace("-", "\u2212") if abs(value) >= 0.05 else "0.0",
     "shifted": lambda value, facts: _shifted(value),
     "weight": lambda value, facts: f"{value:.1f}",
+    "rate": lambda value, facts: f"{value:.2g}".replace("-", "\u2212"),
     "n": lambda value, facts: f"{round(value) or 'no'}",
     "s": lambda value, facts: "" if round(value) in (0, 1) else "s",
     "year": lambda value, facts: _year(facts),
@@ -211,12 +212,14 @@ THEMES = {  # theme -> words for a missing value
     **{theme: f"{what.format(s='s')} {_NOT_COVERED}" for theme, what in EVENTS.values()},
     **price_phrases.THEMES,
     **mirror_phrases.THEMES,
+    **news_phrases.THEMES,
 }
 MISSING = {
     "trade_unit_value_growth": "nothing sold in {year_1} or {year}, so no change of price",
     "trade_buyers_lost": "nothing sold in {year_1}, so no buyers to lose",
     **price_phrases.MISSING,
     **mirror_phrases.MISSING,
+    **news_phrases.MISSING,
 }
 ZERO = {
     "trade_data_age_years": "the newest trade figures are of this year",
@@ -235,6 +238,7 @@ ZERO = {
     **production_phrases.ZERO,
     **price_phrases.ZERO,
     **mirror_phrases.ZERO,
+    **news_phrases.ZERO,
 }
 PHRASES = {  # feature -> theme and template
     "trade_level_vs_3y": "level: exports in {year} {stood} the mean of the three years before",
@@ -278,6 +282,7 @@ PHRASES = {  # feature -> theme and template
     **production_phrases.PHRASES,
     **price_phrases.PHRASES,
     **mirror_phrases.PHRASES,
+    **news_phrases.PHRASES,
 }
 for _key, _name in GOVERNANCE.items():
     PHRASES[f"governance_{_key}"] = f"governance: {_name} scores {{signed}} (world average 0)"

@@ -1,7 +1,8 @@
 """Signal `restrictions`: export measures in force and new ones, for the pair, elsewhere, and the supplier's others.
 
 Steps change when a measure becomes known, ends, or leaves a window. "Elsewhere" is the
-same mineral at other suppliers; "others" are the same supplier's other minerals.
+same mineral at other suppliers; "others" are the same supplier's other minerals. What several sources tell of one act
+counts once (`features/measures.py`). An act whose day of announcement nobody knows is in force, but never new.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import pandas as pd
 
 from features.catalog import Catalog
+from features.measures import merged
 from features.signals.declaration import Feature, Signal, Steps, Tables
 from features.signals.event_windows import WINDOWS_WEEKS, changes, counted, coverage_steps, first_known
 
@@ -54,10 +56,11 @@ FEATURES = tuple(
 
 def all_changes(measures: pd.DataFrame) -> pd.DataFrame:
     """Describe every change of every count of this family, per mineral and supplier."""
-    events = first_known(measures)
+    events = first_known(merged(measures))
     tight, eased = events[events["direction"].eq("tightening")], events[events["direction"].eq("easing")]
+    fresh, eased = tight[tight["announced_at"].notna()], eased[eased["announced_at"].notna()]
     parts = [
-        changes(tight, f"new_{weeks}w", 1.0, tight["available_at"] + pd.Timedelta(weeks=weeks))
+        changes(fresh, f"new_{weeks}w", 1.0, fresh["available_at"] + pd.Timedelta(weeks=weeks))
         for weeks in WINDOWS_WEEKS
     ]
     parts.append(changes(tight, "in_force", 1.0, tight["over_at"]))

@@ -116,8 +116,7 @@ def _leave_one_out(flags: np.ndarray, weights: np.ndarray, keys: np.ndarray) -> 
 def describe(table: ExportTable) -> pd.DataFrame:
     """Compute every feature of this family from one picture of past exports; one row per pair."""
     tonnes, value = table["tonnes"], table["value_usd"]
-    minerals = table.pairs.get_level_values("mineral").to_numpy()
-    suppliers = table.pairs.get_level_values("supplier").to_numpy()
+    minerals, suppliers = table.number("mineral"), table.number("supplier")
     ratio = drop_ratio(tonnes)
     is_drop = np.where(np.isnan(ratio), np.nan, ratio < DROP_RATIO)
     changes = np.full(tonnes.shape, np.nan)
@@ -179,8 +178,8 @@ def describe(table: ExportTable) -> pd.DataFrame:
         "trade_country_drop_rate": _leave_one_out(tracked_rate, is_tracked, suppliers),
         "trade_country_growth_1y": log_ratio(country_value[:, -1], _back(country_value, 1)),
     }
-    rows = table.pairs.to_frame(index=False).assign(**columns)
-    return rows.assign(trade_last_year=float(table.years[-1]))
+    keys = {"mineral": table.pairs.get_level_values("mineral"), "supplier": table.pairs.get_level_values("supplier")}
+    return pd.DataFrame({**keys, **columns, "trade_last_year": float(table.years[-1])})
 
 
 def _rate(ratio: np.ndarray, limit: float) -> np.ndarray:

@@ -26,8 +26,9 @@ def steps_of_yearly(
         facts were all withdrawn has a row without values.
     """
     frames: list[pd.DataFrame] = []
-    for moment in sorted(table["available_at"].unique()):
-        known = table[table["available_at"] <= moment].sort_values("available_at", kind="stable")
+    ordered = table.sort_values("available_at", kind="stable")
+    for moment in ordered["available_at"].unique():
+        known = ordered[: ordered["available_at"].searchsorted(moment, side="right")]
         newest = known.drop_duplicates(list(key), keep="last")
         newest = newest[~newest["is_retracted"]]
         rows = describe(newest) if len(newest) else pd.DataFrame()

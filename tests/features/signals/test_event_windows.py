@@ -196,6 +196,22 @@ def test_a_measure_is_in_force_until_its_end_is_known_and_no_shorter():
     assert found["2012-05-02"]["restrictions_pair_new_156w"] == 1
 
 
+def test_an_act_that_two_sources_tell_counts_once():
+    one = event("a", "cobalt", "COD", "2010-01-04", severity=3)
+    other = event("b", "cobalt", "COD", "2010-01-06", severity=2, source="another")
+    row = at(restrictions.SIGNAL, [one, other], "2010-01-11")
+    assert row["restrictions_pair_new_13w"] == row["restrictions_pair_in_force"] == 1
+    assert row["restrictions_pair_severity_in_force"] == 3
+    # Two acts of one source are two.
+    assert at(restrictions.SIGNAL, [one, {**other, "source": "test"}], "2010-01-11")["restrictions_pair_in_force"] == 2
+
+
+def test_an_act_without_a_day_is_in_force_and_never_new():
+    row = at(restrictions.SIGNAL, [event("a", "cobalt", "COD", "2010-01-01", announced_at=pd.NaT)], "2010-01-11")
+    assert row["restrictions_pair_in_force"] == 1
+    assert row[[name for name in row.index if "_new_" in name]].sum() == 0
+
+
 @pytest.mark.parametrize("signal", [restrictions.SIGNAL, incidents.SIGNAL], ids=lambda signal: signal.name)
 def test_a_withdrawn_event_counts_until_its_withdrawal_only(signal: Signal):
     first = event("a", "cobalt", "COD", "2010-01-04", kind="strike" if signal.name == "incidents" else "export_ban")

@@ -12,6 +12,7 @@ import pytest
 from features import panel
 from features.catalog import Catalog
 from features.signals import mirror_trade, trade
+from features.signals.declaration import Steps
 from features.sources import usitc_dataweb
 from tests.builders import flow, mirrored, rows, utc
 
@@ -140,27 +141,31 @@ def real_tables(shared: Path, catalog: Catalog, bundle_tables) -> dict[str, pd.D
     return {"trade": bundle_tables["trade"], "mirror_trade": harvest.tables["mirror_trade"]}
 
 
+@pytest.fixture(scope="module")
+def real_steps(real_tables: dict[str, pd.DataFrame], catalog: Catalog) -> list[Steps]:
+    return mirror_trade.steps(real_tables, catalog)
+
+
 @pytest.mark.parametrize("date", ["2009-02-02", "2014-07-21", "2022-12-05"])
-def test_the_real_figures_replay(real_tables, catalog: Catalog, date: str):
+def test_the_real_figures_replay(real_tables, real_steps, catalog: Catalog, date: str):
     moment = utc(date)
     cut = {name: table[table["available_at"] <= moment] for name, table in real_tables.items()}
     suppliers = real_tables["mirror_trade"]["supplier"].unique()
     index = pd.MultiIndex.from_product([["cobalt", "nickel", "tungsten"], suppliers], names=["mineral", "supplier"])
     index = index.to_frame(index=False).assign(as_of=moment)
-    found = []
-    for tables in (cut, real_tables):
-        joined = panel.join_steps(index, {"mirror_trade": mirror_trade.steps(tables, catalog)})
-        found.append(mirror_trade.combine(joined))
+    found = [
+        mirror_trade.combine(panel.join_steps(index, {"mirror_trade": steps}))
+        for steps in (mirror_trade.steps(cut, catalog), real_steps)
+    ]
     pd.testing.assert_frame_equal(found[0], found[1], check_exact=True)
     assert found[0]["mirror_last_vs_3y"].notna().sum() > 20
 
 
-def test_the_real_figures_show_chinas_tungsten_licences(real_tables, catalog: Catalog):
+def test_the_real_figures_show_chinas_tungsten_licences(real_steps):
     # Licences since February 2025: in the first five months of 2026 the United States got less than half the tonnes
     # of a year before, at more than twice the price.
-    steps = {"mirror_trade": mirror_trade.steps(real_tables, catalog)}
     index = pd.DataFrame({"mineral": "tungsten", "supplier": "CHN", "as_of": [utc("2026-07-20")]})
-    row = mirror_trade.combine(panel.join_steps(index, steps)).iloc[0]
+    row = mirror_trade.combine(panel.join_steps(index, {"mirror_trade": real_steps})).iloc[0]
     assert row["mirror_ytd_tonnes_vs_1y"] < math.log(0.5)
     assert row["mirror_price_change"] > math.log(2)
 

@@ -17,7 +17,7 @@ from features.exports import yearly_exports
 from features.signals.declaration import Signal
 from features.store import Store
 from models.targets import label_table
-from tests.builders import SUPPLIERS, event, random_mirror, random_prices, random_trade, rows, utc
+from tests.builders import SUPPLIERS, event, random_mirror, random_news, random_prices, random_trade, rows, utc
 
 DATES = ["2009-11-02", "2012-07-16", "2019-06-03", "2026-01-26"]
 MINERALS = ("cobalt", "manganese", "rare_earths", "tin")
@@ -150,6 +150,7 @@ def random_tables(seed: int) -> dict[str, pd.DataFrame]:
         "measures": random_events(rng, "measures"),
         "incidents": random_events(rng, "incidents"),
         "coverage": random_coverage(rng),
+        **random_news(seed),
     }
 
 
