@@ -104,3 +104,60 @@ def production_drops(
     else:
         typer.echo(found.page)
         typer.echo(f"Page: {out / 'production-drops.md'}")
+
+
+@app.command("restriction-onset")
+def restriction_onset(
+    out: Out,
+    first: Annotated[int, typer.Option("--first", help="First year of forecasts.")] = 2012,
+    draws: Draws = 100,
+    signals: Annotated[
+        str | None, typer.Option("--signals", help="Feature families, separated by commas (default: the study's).")
+    ] = None,
+    page: Page = None,
+    as_of: AsOf = None,
+    log: Annotated[bool, typer.Option("--log/--no-log", help="Log the study to MLflow.")] = True,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast new export measures for every fourth week from what was known then, and score them."""
+    from ml import commands, restriction_study
+
+    result = restriction_study.study(
+        out,
+        first=first,
+        draws=draws,
+        signals=commands.signal_names(signals),
+        as_of=as_of,
+        log=log,
+        page=page,
+        home=home,
+        say=say,
+    )
+    if as_json:
+        print_json(result.scores)
+    else:
+        typer.echo(result.page)
+        typer.echo(f"Page: {out / restriction_study.PAGE}")
+
+
+@app.command("event-worth")
+def event_worth(
+    out: Out,
+    first: Annotated[int, typer.Option("--first", help="First origin year.")] = 2010,
+    last: Annotated[int, typer.Option("--last", help="Last origin year.")] = 2024,
+    draws: Draws = 300,
+    page: Page = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Show how often exports fell with a measure or an incident and without, and what both change in forecasts."""
+    from ml import event_worth as worth
+
+    found = worth.study(out, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
+    if as_json:
+        print_json(found.result)
+    else:
+        typer.echo(found.page)
+        typer.echo(f"Page: {out / worth.PAGE}")

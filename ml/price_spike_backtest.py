@@ -25,6 +25,7 @@ from features.signals.price_history import monthly_versions
 from ml.engine import run_partitions
 from models.baselines import LogisticBaseline
 from models.calibrated import CalibratedBoosting
+from models.coherence import raise_longer
 from models.gradient_boosting import Parameters
 from models.leakage import check_leakage
 from models.price_baselines import MineralClimatology, RandomWalk
@@ -41,6 +42,7 @@ __all__ = [
     "origins",
     "run",
     "spike_rows",
+    "training_rows",
 ]
 
 TARGET = "price_spike"
@@ -118,7 +120,7 @@ def forecast_origin(rows: Rows, origin: SpikeOrigin, parameters: Parameters = PA
     """
     tables = []
     for horizon, table in rows.items():
-        learn = _training_rows(table, origin)
+        learn = training_rows(table, origin)
         check_leakage(learn, FEATURES)
         now = table[table["as_of"].ge(origin.as_of) & table["as_of"].lt(origin.until)].reset_index(drop=True)
         champion = CalibratedBoosting(FEATURES, parameters).fit(learn)
@@ -132,7 +134,8 @@ def forecast_origin(rows: Rows, origin: SpikeOrigin, parameters: Parameters = PA
     return cohere(pd.concat(tables, ignore_index=True))[COLUMNS]
 
 
-def _training_rows(table: pd.DataFrame, origin: SpikeOrigin) -> pd.DataFrame:
+def training_rows(table: pd.DataFrame, origin: SpikeOrigin) -> pd.DataFrame:
+    """Give the rows of the first months of quarters whose labels were resolved by the origin."""
     at = table["as_of"].dt
     is_training = at.month.isin(QUARTER_MONTHS) & at.year.ge(FIRST_TRAINING_YEAR)
     cutoff = pd.Timestamp(origin.as_of)
@@ -144,18 +147,9 @@ def cohere(forecasts: pd.DataFrame) -> pd.DataFrame:
 
     A window holds all months of the shorter ones, so the event can only become more likely.
     """
-    rows = forecasts.copy()
-    key = ["mineral", "as_of"]
-    is_champion = rows["model"].eq(MODELS[0])
-    before: pd.DataFrame | None = None
-    for horizon in HORIZONS_WEEKS:
-        at = is_champion & rows["horizon"].eq(horizon)
-        if before is not None:
-            shorter = before.reindex(pd.MultiIndex.from_frame(rows.loc[at, key]))
-            for name in ("probability", "p_low", "p_high"):
-                rows.loc[at, name] = np.fmax(rows.loc[at, name].to_numpy(), shorter[name].to_numpy())
-        before = rows[at].set_index(key)
-    return rows
+    is_champion = forecasts["model"].eq(MODELS[0])
+    raised = raise_longer(forecasts[is_champion], HORIZONS_WEEKS, key=["mineral", "as_of"])
+    return pd.concat([raised, forecasts[~is_champion]]).reindex(forecasts.index)
 
 
 def _work(origin: SpikeOrigin, *, folder: Path) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ml.page_tables import cell, plain, table
 from ml.price_spike_backtest import MODELS
 from models.price_spikes import HORIZONS_WEEKS, TITLE
 
@@ -64,25 +65,25 @@ def _pooled(scores: Mapping[str, Any], name: str) -> str:
                 [
                     horizon,
                     NAMES[model],
-                    _cell(cells["roc_auc"]),
-                    _cell(cells["when"]),
-                    _plain(cells["brier"]["value"]),
-                    "reference" if model == "climatology" else _cell(cells["brier_skill_vs_climatology"]),
-                    _plain(cells["expected_calibration_error"]["value"]),
+                    cell(cells["roc_auc"]),
+                    cell(cells["when"]),
+                    plain(cells["brier"]["value"]),
+                    "reference" if model == "climatology" else cell(cells["brier_skill_vs_climatology"]),
+                    plain(cells["expected_calibration_error"]["value"]),
                     f"{part['n']:,}",
                     f"{part['events']:,}",
                 ]
             )
-    return _table(head, lines)
+    return table(head, lines)
 
 
 def _differences(scores: Mapping[str, Any]) -> str:
     lines = [
-        [horizon, NAMES[model], _cell(cells["roc_auc"]), _cell(cells["brier"], digits=4)]
+        [horizon, NAMES[model], cell(cells["roc_auc"]), cell(cells["brier"], digits=4)]
         for horizon, of in scores["horizons"].items()
         for model, cells in of["differences"].items()
     ]
-    return _table(["window", "baseline", "AUC", "Brier (below 0 is better)"], lines)
+    return table(["window", "baseline", "AUC", "Brier (below 0 is better)"], lines)
 
 
 def _groups(scores: Mapping[str, Any]) -> str:
@@ -92,10 +93,10 @@ def _groups(scores: Mapping[str, Any]) -> str:
             if name in ("all", "onset") or not part["n"]:
                 continue
             cells = part["models"]["lightgbm"]
-            told = "too few" if part["insufficient"] else _cell(cells["roc_auc"])
-            skill = "too few" if part["insufficient"] else _cell(cells["brier_skill_vs_climatology"])
+            told = "too few" if part["insufficient"] else cell(cells["roc_auc"])
+            skill = "too few" if part["insufficient"] else cell(cells["brier_skill_vs_climatology"])
             lines.append([horizon, name, str(part["minerals"]), told, skill, f"{part['n']:,}", f"{part['events']:,}"])
-    return _table(["window", "group", "minerals", "AUC", "Brier skill vs climatology", "n", "events"], lines)
+    return table(["window", "group", "minerals", "AUC", "Brier skill vs climatology", "n", "events"], lines)
 
 
 def _reliability(scores: Mapping[str, Any], horizon: str) -> str:
@@ -104,7 +105,7 @@ def _reliability(scores: Mapping[str, Any], horizon: str) -> str:
         ["given", *(f"{row['mean_probability']:.1%}" for row in rows)],
         ["observed", *(f"{row['observed_frac']:.1%}" for row in rows)],
     ]
-    return _table([horizon, *(str(row["decile"]) for row in rows)], lines)
+    return table([horizon, *(str(row["decile"]) for row in rows)], lines)
 
 
 def _standing(scores: Mapping[str, Any]) -> str:
@@ -114,7 +115,7 @@ def _standing(scores: Mapping[str, Any]) -> str:
         place = "above" if auc["value"] > PUBLISHED_AUC else "below"
         width = "holds" if auc["low"] is not None and auc["low"] <= PUBLISHED_AUC <= auc["high"] else "does not hold"
         count = of["slices"]["all"]["minerals"]
-        told.append(f"{horizon} on {count} minerals {_cell(auc)}, {place} it (the interval {width} it)")
+        told.append(f"{horizon} on {count} minerals {cell(auc)}, {place} it (the interval {width} it)")
     return (
         f"A vendor in this field publishes a walk-forward AUC of {PUBLISHED_AUC} for price-volatility alerts on "
         f"{PUBLISHED_MINERALS} minerals. Its event, minerals, dates and interval are not known to us, so the figures "
@@ -126,25 +127,10 @@ def _standing(scores: Mapping[str, Any]) -> str:
 def _minerals(scores: Mapping[str, Any], horizon: str) -> str:
     lines = []
     for row in scores["horizons"][horizon]["by_mineral"]:
-        told = [_plain(row["roc_auc"][model]) for model in MODELS]
+        told = [plain(row["roc_auc"][model]) for model in MODELS]
         if row["insufficient"]:
             told = [f"({text})" for text in told]
-        lines.append([row["mineral"], *told, _plain(row["brier"]["lightgbm"]), _plain(row["brier"]["climatology"])])
+        lines.append([row["mineral"], *told, plain(row["brier"]["lightgbm"]), plain(row["brier"]["climatology"])])
         lines[-1] += [f"{row['n']:,}", f"{row['events']:,}"]
     head = [horizon, *(NAMES[model] for model in MODELS), "Brier, oresight", "Brier, climatology", "n", "events"]
-    return _table(head, lines)
-
-
-def _table(head: list[str], lines: list[list[str]]) -> str:
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
-
-
-def _plain(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _cell(metric: Mapping[str, float | None], digits: int = 3) -> str:
-    low, high = metric["low"], metric["high"]
-    interval = "" if low is None or high is None else f" [{low:.{digits}f} to {high:.{digits}f}]"
-    return _plain(metric["value"], digits) + interval
+    return table(head, lines)

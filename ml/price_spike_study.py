@@ -21,6 +21,7 @@ from ml import price_spike_backtest as backtest
 from ml import tracking
 from ml.charts import reliability_chart, to_svg
 from ml.knowledge import open_store
+from ml.page_tables import page_as_html
 from ml.price_spike_report import render_spike_report
 from ml.price_spike_scores import METRICS, aligned_spikes, score_spikes
 from ml.results import write_predictions
@@ -109,6 +110,7 @@ def _write(out: Path, predictions: pd.DataFrame, scores: dict[str, Any], report:
     write_predictions(out, predictions)
     (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     (out / "report.md").write_text(report)
+    (out / "report.html").write_text(page_as_html(report))
     for horizon in HORIZONS_WEEKS:
         facts, probability = aligned_spikes(predictions, horizon)
         if facts.empty:

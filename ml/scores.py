@@ -119,16 +119,16 @@ def within_pair_concordance(label: Floats, probability: Floats, pair: ArrayLike,
     return float(concordance_draws(label, probability, pair, _column(label, weight))[0])
 
 
-def alert_share(probability: Floats, origin: ArrayLike, *, budget: float) -> Floats:
-    """Give how much of each row is alerted when every origin may alert `budget` (0-1) of its rows.
+def alert_share(probability: Floats, origin: ArrayLike, *, budget: float = 0.0, top: int = 1) -> Floats:
+    """Give how much of each row is alerted when every origin may alert `budget` (0-1) of its rows, at least `top`.
 
-    It alerts its ceil(budget x rows) highest probabilities, at least one. Rows tied at the cut
+    It alerts its ceil(budget x rows) or `top` highest probabilities, whatever is more. Rows tied at the cut
     share the alerts that are left, so the order of rows is irrelevant.
     """
     share = np.zeros(len(probability))
     for rows in _groups(origin):
         p = probability[rows]
-        k = int(np.clip(np.ceil(budget * len(p) - 1e-9), 1, len(p)))  # in floats, 0.07 x 100 is a hair above 7
+        k = int(np.clip(np.ceil(budget * len(p) - 1e-9), top, len(p)))  # in floats, 0.07 x 100 is a hair above 7
         cut = np.partition(p, len(p) - k)[len(p) - k]
         tied = p == cut
         share[rows] = (p > cut) + tied * (k - np.sum(p > cut)) / tied.sum()

@@ -25,6 +25,7 @@ from ml.results import write_predictions
 from ml.score_table import aligned, markdown_table, score_predictions
 from ml.scores import brier, roc_auc
 from ml.settings import Settings, load_settings
+from ml.target_studies import OWN
 from models.targets import TARGETS
 
 __all__ = ["BacktestResult", "backtest", "checked_origins", "predict"]
@@ -62,7 +63,8 @@ def backtest(
     settings, now = load_settings(home), dt.datetime.now(UTC)
     unknown = [name for name in targets or () if name not in TARGETS]
     if unknown:
-        raise ConfigError(f"unknown target(s) {', '.join(unknown)}; there are {', '.join(TARGETS)}")
+        known = ", ".join([*TARGETS, *OWN])
+        raise ConfigError(f"unknown target(s) {', '.join(unknown)}; there are {known}")
     moment = now if as_of is None else as_moment(as_of)
     store = open_store(settings, now=now)
     names = tuple(signals) if signals is not None else registry.champion_signals(store, moment)

@@ -221,6 +221,7 @@ def test_the_command_writes_forecasts_scores_report_and_charts(tmp_path: Path, m
         "predictions.parquet",
         "scores.json",
         "report.md",
+        "report.html",
         *(f"reliability-{h}.svg" for h in HORIZONS_WEEKS),
     }
     predictions = pd.read_parquet(out / "predictions.parquet")
