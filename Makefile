@@ -96,7 +96,7 @@ forecast: setup ## Write this week's run and print the top of its table (AS_OF=Y
 backtest: setup ## Score every target over rolling origins (TARGET=supply_drop for one, OUT=folder)
 	@$(BIN)/oresight backtest $(if $(TARGET),--target '$(TARGET)') --out '$(or $(OUT),$(STATE)/backtest)'
 
-ablation: setup ## Say what each feature family earns (OUT=folder); about as long as five backtests
+ablation: setup ## Say what each feature family earns on each target (OUT=folder); an hour on two cores
 	@$(BIN)/oresight ablation --out '$(or $(OUT),$(STATE)/ablation)'
 
 train: setup ## Train and register a model on what is known at the start of this quarter

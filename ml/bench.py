@@ -9,11 +9,13 @@ printed for orientation and mean nothing on another machine. Nothing is asserted
 from __future__ import annotations
 
 import datetime as dt
+import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +25,9 @@ from rich.table import Table
 
 from features.knowledge_time import UTC, as_moment
 from features.panel import all_steps
+from features.text.items import Item
+from features.text.labelled import packaged_items
+from features.text.linking import link_many
 from ml.knowledge import Knowledge, open_store
 from ml.origins import training_dates
 from ml.settings import load_settings
@@ -48,6 +53,26 @@ def python(*arguments: str) -> Callable[[], object]:
     return lambda: subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
 
 
+def news_steps() -> list[tuple[str, tuple[str, float], Callable[[], object]]]:
+    """Give the steps about news: linking against reading and writing the same items, and two processes against one."""
+    labelled = [each.item for rows in packaged_items().values() for each in rows]
+    few, many = labelled, (labelled * 40)[:12_000]
+    rows = [{"id": item.id, "title": item.title, "summary": item.summary} for item in few]
+
+    def link(items: list[Item], workers: int) -> object:
+        return deque(link_many(items, workers=workers), maxlen=0)
+
+    plain = (
+        f"JSON there and back, {len(few)} items",
+        median_seconds(lambda: [json.loads(json.dumps(r)) for r in rows]),
+    )
+    alone = (f"link {len(many):,} news items, 1 process", median_seconds(lambda: link(many, 1), runs=1))
+    return [
+        (f"link {len(few)} news items", plain, lambda: link(few, 1)),
+        (f"link {len(many):,} news items, 2 processes", alone, lambda: link(many, 2)),
+    ]
+
+
 def main() -> None:
     """Time the steps and print the ratios."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -66,6 +91,7 @@ def main() -> None:
             ("all step functions", read, lambda: all_steps(tables, knowledge.catalog)),
             (f"panel of {len(many)} dates", one, lambda: knowledge.panel(many)),
             ("labels of all years", read, lambda: Knowledge(store, WEEK).labels),
+            *news_steps(),
         ]
         table = Table(box=box.SIMPLE, title="Ratios within this run; lower is better")
         for name in ("step", "yardstick", "ratio", "step, s", "yardstick, s"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from features.errors import OresightError
-from ml import cli_sources, cli_studies
+from ml import cli_measures, cli_news, cli_sources, cli_studies
 from ml.cli_options import AsOf, Home, Json, Out, print_json, say
 
 __all__ = ["app", "main"]
@@ -23,6 +24,8 @@ app = typer.Typer(
 
 app.add_typer(cli_sources.app)
 app.add_typer(cli_studies.app)
+app.add_typer(cli_news.app, name="news")
+app.add_typer(cli_measures.app)
 
 Signals = Annotated[
     str | None, typer.Option("--signals", help="Feature families, separated by commas (default: the champion's).")
@@ -59,10 +62,16 @@ def weekly(
 @app.command()
 def backtest(
     out: Out,
-    target: Annotated[list[str] | None, typer.Option("--target", help="Target to score; all by default.")] = None,
-    first: Annotated[int, typer.Option("--first", help="First origin year.")] = 2006,
-    last: Annotated[int, typer.Option("--last", help="Last origin year.")] = 2024,
-    draws: Annotated[int, typer.Option("--draws", min=0, help="Bootstrap draws for the intervals.")] = 300,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="Target to score; supply drops by default.")
+    ] = None,
+    first: Annotated[
+        int | None, typer.Option("--first", help="First origin year (default: 2006, or the target's).")
+    ] = None,
+    last: Annotated[int | None, typer.Option("--last", help="Last origin year (default: 2024).")] = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", min=0, help="Bootstrap draws (default: 300, or the target's).")
+    ] = None,
     signals: Signals = None,
     as_of: AsOf = None,
     log: Annotated[bool, typer.Option("--log/--no-log", help="Log the backtest to MLflow.")] = True,
@@ -70,19 +79,26 @@ def backtest(
     as_json: Json = False,
 ) -> None:
     """Forecast every past year from what was known then, and score it beside the baselines."""
-    from ml import commands, studies
+    from ml import commands, studies, target_studies
 
-    result = studies.backtest(
-        out,
-        targets=target,
-        first=first,
-        last=last,
-        draws=draws,
-        signals=commands.signal_names(signals),
-        as_of=as_of,
-        log=log,
-        home=home,
-    )
+    names = commands.signal_names(signals)
+    result: studies.BacktestResult | target_studies.TargetBacktest
+    if own := target_studies.asked_for(target):
+        result = target_studies.run(
+            own, out, first=first, last=last, draws=draws, signals=names, as_of=as_of, log=log, home=home, say=say
+        )
+    else:
+        result = studies.backtest(
+            out,
+            targets=target,
+            first=2006 if first is None else first,
+            last=2024 if last is None else last,
+            draws=300 if draws is None else draws,
+            signals=names,
+            as_of=as_of,
+            log=log,
+            home=home,
+        )
     if as_json:
         print_json(result.scores)
     else:
@@ -93,20 +109,27 @@ def backtest(
 @app.command()
 def ablation(
     out: Out,
-    first: Annotated[int, typer.Option("--first", help="First origin year.")] = 2006,
-    last: Annotated[int, typer.Option("--last", help="Last origin year.")] = 2024,
+    target: Annotated[str, typer.Option("--target", help="One target, or all.")] = "all",
+    first: Annotated[
+        int | None, typer.Option("--first", help="First year of forecasts (default: each target's own).")
+    ] = None,
+    last: Annotated[
+        int | None, typer.Option("--last", help="Last year of forecasts (default: each target's own).")
+    ] = None,
     draws: Annotated[int, typer.Option("--draws", min=0, help="Bootstrap draws for the intervals.")] = 300,
+    as_of: AsOf = None,
+    page: Annotated[Path | None, typer.Option("--page", help="Where to write the page a second time.")] = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Add the feature families one by one and show what each earns, losses included."""
+    """Add the feature families one by one and show what each earns on each target, losses included."""
     from ml.ablation import ablate
 
-    result = ablate(out, first=first, last=last, draws=draws, home=home)
+    result = ablate(out, target=target, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
     if as_json:
-        print_json(result.rows)
+        print_json(result.result)
     else:
-        typer.echo(result.table)
+        typer.echo(result.page)
 
 
 @app.command()

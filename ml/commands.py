@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from features import datasets
@@ -28,6 +27,7 @@ from ml import weekly as weekly_job
 from ml.contract import check_forecasts
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.origins import weekly_date
+from ml.screen import screen
 from ml.settings import load_settings
 from models.explanation import sentences_on_record
 from models.targets import HORIZONS, TARGETS
@@ -44,12 +44,6 @@ def _date(text: str | None) -> dt.datetime:
     if text is not None and as_moment(text) > now:
         raise ConfigError(f"{text} is in the future; what will be known then is not known yet")
     return now if text is None else as_moment(text)
-
-
-def _console() -> Console:
-    # A file or pipe has no width; 80 columns would cut the reasons.
-    console = Console()
-    return console if console.is_terminal else Console(width=150)
 
 
 def signal_names(text: str | None) -> tuple[str, ...] | None:
@@ -107,7 +101,7 @@ def print_weekly(result: WeeklyResult, *, top: int) -> None:
             row.tier,
             row.driver_1,
         )
-    console = _console()
+    console = screen(150)
     if top:
         console.print(table)
     tiers = ", ".join(f"{about['tiers'].get(tier, 0)} {tier}" for tier in ("severe", "elevated", "guarded", "low"))
@@ -185,7 +179,7 @@ def explain(
 
 def print_explanation(result: dict[str, Any], *, top: int) -> None:
     """Print the reasons of one pair."""
-    console, row, names = _console(), result["forecast"], result["names"]
+    console, row, names = screen(150), result["forecast"], result["names"]
     title = f"{names['mineral']} {names['mineral_zh_tw']} from {names['supplier']}: {row['target']}, {row['horizon']}"
     console.print(f"[bold]{title}[/bold]  (run {result['run_id']}, as of {row['as_of'][:10]})", soft_wrap=True)
     if row["abstained"]:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from features.catalog import Catalog
 from features.knowledge_time import monday_on_or_before, quarter_monday
+from features.measures import merged
 from features.panel import feature_names
 from ml.contract import tier_of
 from ml.engine import run_partitions
@@ -47,7 +48,8 @@ def disruptions(measures: pd.DataFrame, incidents: pd.DataFrame, catalog: Catalo
         event_id, mineral, supplier, kind, title, known_at, target_year; in order of known_at. Only minerals with
         trade in the embedded figures are listed.
     """
-    events = pd.concat([measures, incidents], ignore_index=True).sort_values(["available_at", "event_id", "mineral"])
+    events = pd.concat([merged(measures)[incidents.columns], incidents], ignore_index=True)
+    events = events.sort_values(["available_at", "event_id", "mineral"])
     events = events[events["severity"].eq(3) & events["confidence"].eq("high") & events["direction"].eq("tightening")]
     events = events.drop_duplicates(["event_id", "mineral"])
     traded = set(catalog.used_hs_codes().query("in_bundle")["mineral"])

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from features.collection.rounds import Outcome
+from ml.screen import screen
 
 __all__ = [
     "print_folder",
@@ -28,14 +29,6 @@ __all__ = [
     "print_sources",
     "round_progress",
 ]
-
-WIDTH_WITHOUT_TERMINAL = 120
-
-
-def _console() -> Console:
-    # A file or pipe has no width.
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
 
 
 def _day(moment: dt.datetime | None) -> str:
@@ -58,7 +51,8 @@ def _outcome_line(outcome: Outcome) -> str:
         )
         if number
     )
-    return f"{outcome.source}: {outcome.added:,} rows added from {outcome.files} file(s){more}"
+    told = f"; {outcome.message}" * bool(outcome.message)
+    return f"{outcome.source}: {outcome.added:,} rows added from {outcome.files} file(s){more}{told}"
 
 
 @contextmanager
@@ -81,7 +75,7 @@ def round_progress(total: int, say: Callable[[str], None]) -> Iterator[Callable[
 
 def print_plan(rows: Sequence[dict[str, Any]]) -> None:
     """Print what would be fetched."""
-    console = _console()
+    console = screen()
     for row in rows:
         if row["skipped_because"]:
             console.print(f"{row['source']}: skipped: {row['skipped_because']}", soft_wrap=True, markup=False)
@@ -93,7 +87,7 @@ def print_outcomes(outcomes: Sequence[dict[str, Any]]) -> None:
     """Print the summary of a round; each source was told when it was done."""
     states = [outcome["state"] for outcome in outcomes]
     told = ", ".join(f"{states.count(state)} {state}" for state in ("new", "unchanged", "failed", "skipped"))
-    _console().print(f"{len(states)} sources: {told}.")
+    screen().print(f"{len(states)} sources: {told}.")
 
 
 def print_receipts(receipts: Sequence[dict[str, Any]]) -> None:
@@ -111,12 +105,12 @@ def print_receipts(receipts: Sequence[dict[str, Any]]) -> None:
             more += f"; {receipt['missing']:,} facts of earlier releases not in this one (they stay)"
         of = " ".join(filter(None, (receipt["source"], receipt["released"])))
         line = f"{of} {receipt['file']}: added {added}; {receipt['rejected']} rejected{more}{left_out}"
-        _console().print(line, soft_wrap=True, highlight=False, markup=False)
+        screen().print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def print_folder(result: dict[str, Any]) -> None:
     """Print what a folder gave: files read, refused, and of no source."""
-    console = _console()
+    console = screen()
     print_receipts(result["receipts"])
     for refused in result["refused"]:
         console.print(f"refused: {refused['reason']}", soft_wrap=True, highlight=False, markup=False)
@@ -137,7 +131,7 @@ def print_rebuilt(result: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     for name, after in result["rows_after"].items():
         table.add_row(name, f"{result['rows_before'].get(name, 0):,}", f"{after:,}")
-    console = _console()
+    console = screen()
     console.print(table)
     console.print(f"{result['files']} file(s) read again. The store as it was: {result['old_store']}", soft_wrap=True)
 
@@ -155,7 +149,7 @@ def print_revisions(name: str, total: int, rows: pd.DataFrame) -> None:
         what = "withdrawn" if row.is_withdrawn else row.column
         dates = (f"{row.old_known_at:%Y-%m-%d}", f"{row.new_known_at:%Y-%m-%d}")
         table.add_row(row.source, row.fact, what, old, new, change, *dates)
-    _console().print(table)
+    screen().print(table)
 
 
 def _number(value: Any) -> str:
@@ -184,7 +178,7 @@ def print_sources(rows: Sequence[dict[str, Any]]) -> None:
             f"{row['rows']:,}",
             row["newest_known_on"] or "",
         )
-    console = _console()
+    console = screen()
     console.print(table)
     for row in rows:
         if row["last_error"]:
@@ -243,4 +237,4 @@ def print_source(row: dict[str, Any]) -> None:
     table.add_column(overflow="fold")
     for name, text in lines.items():
         table.add_row(name, text)
-    _console().print(table)
+    screen().print(table)
