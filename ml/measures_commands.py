@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
+from rich import box
 from rich.table import Table
 
 from features import measure_counts
@@ -16,6 +16,7 @@ from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment
 from features.measures import GROUPS, current, merged
 from ml.knowledge import open_store
+from ml.screen import screen, visible
 from ml.settings import load_settings
 
 __all__ = ["count_measures", "known_measures", "list_measures", "print_counts", "print_measures"]
@@ -106,7 +107,8 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
 
 def print_measures(found: dict[str, Any]) -> None:
     """Print a list of measures."""
-    table = Table(title=f"{found['total']} measures as known on {found['as_of']}", title_justify="left")
+    title = f"{found['total']} measures as known on {found['as_of']}"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name, width in (("known from", 10), ("who", 3), ("kind", None), ("minerals", None)):
         table.add_column(name, min_width=width)
     for name in ("in force", "title", "sources"):
@@ -115,16 +117,11 @@ def print_measures(found: dict[str, Any]) -> None:
         cells = [row["known_from"], row["supplier"], row["kind"], ", ".join(row["minerals"])]
         span = f"{row['in_force_from'] or '?'} to {row['ended_on'] or '…'}"
         cells += [span, row["title"], ", ".join(row["sources"])]
-        table.add_row(*map(_plain, cells))
-    console = Console()
+        table.add_row(*map(visible, cells))
+    console = screen(150)
     console.print(table)
     if left := found["total"] - len(found["measures"]):
         console.print(f"{left} more; --top shows them, --json with days, importers and evidence")
-
-
-def _plain(cell: str) -> str:
-    # Titles come from elsewhere: square brackets are text, not markup.
-    return cell.replace("[", "\\[")
 
 
 def count_measures(*, by: str, as_of: str | None, out: Path | None, home: Path | None) -> dict[str, Any]:
@@ -172,14 +169,14 @@ def print_counts(found: dict[str, Any], *, top: int) -> None:
     """Print counts of measures."""
     by = found["by"]
     title = f"Measures in force {'at the end of each year' if by == 'year' else 'now'}, as known on {found['as_of']}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column(by)
     table.add_column("acts", justify="right")
     table.add_column("product lines, at most", justify="right")
     shown = found["counts"][-top:] if by == "year" else found["counts"][:top]
     for row in shown:
         table.add_row(str(row[by]), f"{row['acts']:,}", f"{row['lines']:,}")
-    console = Console()
+    console = screen(150)
     console.print(table)
     new = found["new_in_52_weeks"]
     console.print(f"New in the last 52 weeks: {new['tightening']} tightening, {new['easing']} easing")

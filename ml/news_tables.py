@@ -7,28 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-__all__ = ["print_feeds", "print_stories", "visible"]
+from ml.screen import screen, visible
+
+__all__ = ["print_feeds", "print_stories"]
 
 WIDTH_WITHOUT_TERMINAL = 140
-
-
-def visible(text: str) -> Text:
-    """Give text for a terminal: what cannot be printed is written as its code, so that it does nothing there.
-
-    Example:
-        >>> visible("Gold\\x1b[2J \\u202efall").plain
-        'Gold\\\\x1b[2J \\\\u202efall'
-    """
-    return Text("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_WITHOUT_TERMINAL)
 
 
 def _moment(at: dt.datetime | None) -> str:
@@ -46,7 +31,7 @@ def print_feeds(rows: Sequence[dict[str, Any]]) -> None:
         cells = (row["id"], row["language"], row["state"], _moment(row["last_ok"]), _moment(row["next_try"]))
         numbers = (str(row["failures"] or ""), f"{row['items']:,}", f"{row['items_last_week']:,}")
         table.add_row(*map(visible, cells), *numbers)
-    console = _console()
+    console = screen(WIDTH_WITHOUT_TERMINAL)
     console.print(table)
     for row in rows:
         if row["problem"]:
@@ -59,7 +44,7 @@ def print_feeds(rows: Sequence[dict[str, Any]]) -> None:
 def print_stories(rows: Sequence[dict[str, Any]]) -> None:
     """Print one line per story, the newest first."""
     if not rows:
-        _console().print("No story is known that fits. `oresight collect news` reads the feeds.")
+        screen(WIDTH_WITHOUT_TERMINAL).print("No story is known that fits. `oresight collect news` reads the feeds.")
         return
     table = Table(box=box.SIMPLE, padding=(0, 1))
     for name in ("first", "title"):
@@ -70,4 +55,4 @@ def print_stories(rows: Sequence[dict[str, Any]]) -> None:
         event = row["event_type"] if row["tense"] == "happened" else f"{row['event_type']} ({row['tense']})"
         cells = (row["first_at"][:10], row["title"], ", ".join(row["minerals"]), ", ".join(row["suppliers"]), event)
         table.add_row(*map(visible, cells), str(len(row["feeds"])), str(row["items"]))
-    _console().print(table)
+    screen(WIDTH_WITHOUT_TERMINAL).print(table)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from features.errors import ConfigError, OresightError
 from ml.review_commands import list_candidates, reports_of, review
-from ml.screen import plain, screen
+from ml.screen import screen, visible
 
 __all__ = ["as_records", "print_candidates", "print_decision", "walk_through"]
 
@@ -55,7 +55,7 @@ def print_candidates(found: pd.DataFrame, top: int) -> None:
             row["kind"],
             str(row["reports"]),
             str(row["feeds"]),
-            plain(row["title"]),
+            visible(row["title"]),
             Text(row["known_as"]),
         )
     screen().print(table)
@@ -65,12 +65,12 @@ def print_candidates(found: pd.DataFrame, top: int) -> None:
 def print_decision(told: Mapping[str, Any]) -> None:
     """Print a decision in one line, and the measure that came of it."""
     screen().print(
-        plain(f"{told['candidate_id']}: {told['decision']} by {told['reviewed_by']}, because: {told['why']}")
+        visible(f"{told['candidate_id']}: {told['decision']} by {told['reviewed_by']}, because: {told['why']}")
     )
     if told["measure"]:
         measure = told["measure"]
         screen().print(
-            plain(
+            visible(
                 f"In `measures` from now on: {measure['supplier']}, {', '.join(measure['minerals'])}, "
                 f"{measure['kind']}, announced {measure['announced_on']}, severity {measure['severity']}: "
                 f"{measure['title']}"
@@ -122,18 +122,18 @@ def _decide(row: Mapping[str, Any], action: str, *, by: str, home: Path | None, 
 
 def _show(row: Mapping[str, Any], reports: pd.DataFrame, where: str) -> None:
     out = screen()
-    out.print(plain(f"\n{where}: {row['candidate_id']} ({row['state']})"), style="bold")
+    out.print(visible(f"\n{where}: {row['candidate_id']} ({row['state']})"), style="bold")
     out.print(
-        plain(
+        visible(
             f"{row['supplier']}, {row['minerals'].replace(';', ', ') or 'no mineral named'}, {row['kind']}; first seen "
             f"{row['first_seen']:%Y-%m-%d}, confidence {row['confidence']:.2f}"
         )
     )
     if row["known_as"]:
-        out.print(plain(f"Perhaps on record already as {row['known_as']}"))
+        out.print(visible(f"Perhaps on record already as {row['known_as']}"))
     for report in reports.head(10).to_dict("records"):
-        out.print(plain(f"  {report['available_at']:%Y-%m-%d} {report['feed']}: {report['title']}"), soft_wrap=True)
+        out.print(visible(f"  {report['available_at']:%Y-%m-%d} {report['feed']}: {report['title']}"), soft_wrap=True)
         if report["link"]:
-            out.print(plain(f"    {report['link']}"), soft_wrap=True)
+            out.print(visible(f"    {report['link']}"), soft_wrap=True)
     if len(reports) > 10:
         out.print(f"  and {len(reports) - 10} more")

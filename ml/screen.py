@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["plain", "screen"]
+__all__ = ["screen", "visible"]
 
 
 def screen(otherwise: int = 120) -> Console:
@@ -14,11 +14,11 @@ def screen(otherwise: int = 120) -> Console:
     return found if found.is_terminal else Console(width=otherwise)
 
 
-def plain(text: str) -> Text:
-    """Give text of a stranger without markup, and without what moves a cursor or turns the direction of writing.
+def visible(text: str) -> Text:
+    """Give text of strangers for a terminal: no markup, and what cannot be printed as its code, so it does nothing.
 
     Example:
-        >>> str(plain("[bold]a\\x1b[2Jb"))
-        '[bold]a [2Jb'
+        >>> visible("[bold]Gold\\x1b[2J \\u202efall").plain
+        '[bold]Gold\\\\x1b[2J \\\\u202efall'
     """
-    return Text("".join(character if character.isprintable() else " " for character in text))
+    return Text("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))

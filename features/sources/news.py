@@ -238,7 +238,10 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: None, now:
     feed = raw["feed"] if is_live else _feeds(raw, file)
     came = raw["at"].astype(MOMENT) if is_live else pd.Series(pd.Timestamp(now), index=raw.index, dtype=MOMENT)
     published = _published(raw["published"], came=came)
-    counts["items without a date that can be right"] = int(published.isna().sum())
+    counts["items without a date"] = int((published.isna() & raw["published"].eq("")).sum())
+    # A live item with a wrong date is as new as its collection; an old one would turn up as news of today.
+    is_misdated = published.isna() & raw["published"].ne("")
+    counts["items whose date cannot be right" + (", left out" if not is_live else "")] = int(is_misdated.sum())
     # Nobody could bring an item before its day was over, whatever its date says.
     known = came if is_live else (published.dt.floor("D") + A_DAY).fillna(came).clip(upper=came)
     identity = raw["identity"].where(raw["identity"].ne(""), raw["title"] + "\n" + raw["published"])
@@ -263,6 +266,8 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: None, now:
         },
         index=raw.index,
     )
+    if not is_live:
+        rows = rows[~is_misdated]
     first = ~rows["item_id"].duplicated()
     counts["items told twice"] = int((~first).sum())
     told = {what: number for what, number in counts.items() if number}
