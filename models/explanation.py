@@ -17,6 +17,7 @@ import pandas as pd
 
 from features.errors import ContractError
 from features.panel import family_of
+from features.signals.news_features import REPORTED_TYPES
 from models.gradient_boosting import GradientBoosting
 from models.phrases import THEMES, Facts, phrase, theme_of
 
@@ -30,6 +31,7 @@ ON_RECORD = (
     "restrictions_pair_new_52w",
     "restrictions_pair_eased_52w",
     "incidents_pair_new_156w",
+    *(f"news_pair_{name}_13w" for name in REPORTED_TYPES),
 )
 PAIR = ["mineral", "supplier"]
 
@@ -97,7 +99,7 @@ def context_rows(features: Sequence[str], rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentences_on_record(explanations: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
-    """Say, per pair, which measures and incidents are on record without weight in its forecast.
+    """Say, per pair, which measures, incidents and news are on record without weight in its forecast.
 
     Args:
         explanations: explanation rows with context rows, for one target and horizon.
@@ -158,7 +160,8 @@ def driver_sentences(explanations: pd.DataFrame, rows: pd.DataFrame) -> pd.DataF
 
 def _leading(explanations: pd.DataFrame) -> pd.DataFrame:
     """Give per pair the strongest feature of its three strongest themes, with the theme's `total`."""
-    rows = explanations[explanations["signal"].ne(BASE)]
+    # What moved nothing (most of what is shown) is in no theme's sum.
+    rows = explanations[explanations["signal"].ne(BASE) & explanations["contribution"].ne(0.0)]
     names = rows["feature"].unique()
     known, missing = ({name: theme_of(name, is_missing=gap) for name in names} for gap in (False, True))
     theme = rows["feature"].map(known).where(rows["value"].notna(), rows["feature"].map(missing))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.signals.news_features import HALF_LIVES_WEEKS, LEVELS, REPORTED_TYPES
+from features.signals.news_features import HALF_LIVES_WEEKS, REPORTED_TYPES
 
 __all__ = ["MISSING", "PHRASES", "THEMES", "ZERO"]
 
@@ -14,14 +14,15 @@ WORDS = {name: name.replace("_", " ") for name in REPORTED_TYPES} | {
 }
 
 THEMES = {  # theme -> words for a missing value
-    f"news_{level}": "too little of the news of these weeks was seen" for level in LEVELS
+    f"news_{level}": f"news on {where} not known: too few of the feeds were read in these weeks"
+    for level, where in WHERE.items()
 }
 MISSING = {
     f"news_{level}_{name}": f"no report on {WHERE[level]} since the news is read"
-    for level in LEVELS
+    for level in WHERE
     for name in ("feeds", "languages", "weeks_since")
 }
-ZERO = {f"news_{level}_weeks_since": f"a report that tightens on {WHERE[level]} this week" for level in LEVELS}
+ZERO = {f"news_{level}_weeks_since": f"a report that tightens on {WHERE[level]} this week" for level in WHERE}
 PHRASES: dict[str, str] = {}  # feature -> theme and template
 for _level, _where in WHERE.items():
     _start = f"news_{_level}: news of "

@@ -10,7 +10,15 @@ import pytest
 
 from features.errors import ContractError
 from features.panel import family_of
-from models.explanation import BASE, DRIVERS, driver_sentences, explanation_rows, signal_totals
+from models.explanation import (
+    BASE,
+    DRIVERS,
+    EXPLANATION_COLUMNS,
+    driver_sentences,
+    explanation_rows,
+    sentences_on_record,
+    signal_totals,
+)
 from models.gradient_boosting import GradientBoosting, Parameters
 from models.phrases import theme_of
 
@@ -213,3 +221,19 @@ def test_what_did_not_move_the_score_is_no_driver():
 def test_an_explained_pair_without_a_panel_row_is_refused():
     with pytest.raises(ContractError, match="no panel row"):
         driver_sentences(explained(trade_buyers=(3.0, 0.1)), pair_row().assign(supplier="CHN"))
+
+
+def test_measures_incidents_and_news_are_told_where_the_model_gives_them_no_weight():
+    told = pd.DataFrame(
+        [
+            ("copper", "CHL", "incidents", "incidents_pair_new_156w", 2.0, 0.0),
+            ("copper", "CHL", "news", "news_pair_strike_13w", 0.5, 0.0),
+            ("copper", "CHL", "news", "news_pair_accident_13w", 0.0, 0.0),
+            ("copper", "PER", "news", "news_pair_conflict_13w", 0.5, 0.3),
+        ],
+        columns=EXPLANATION_COLUMNS,
+    )
+    (pair, sentences), *others = sentences_on_record(told).items()
+    assert (pair, others) == (("copper", "CHL"), [])
+    assert [sentence.split(" ", 2)[:2] for sentence in sentences] == [["2", "incidents"], ["news", "of"]]
+    assert "strike" in sentences[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import LeakageError
-from features.knowledge_time import UTC, as_moment
+from features.knowledge_time import as_moment
 from features.panel import feature_names
+from features.store import Store
 from ml import backtest
-from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, open_store
+from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge
 from ml.origins import Origin, training_dates, yearly_origins
-from ml.settings import Settings
 from models.forecaster import labelled_rows
 from models.gradient_boosting import Parameters
 from models.leakage import MAX_SINGLE_FEATURE_AUC, check_leakage, single_feature_auc
@@ -107,9 +108,8 @@ class Real:
 
 
 @pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Real:
-    store = open_store(Settings(home=tmp_path_factory.mktemp("home")), now=dt.datetime.now(UTC))
-    knowledge = Knowledge(store, as_moment("2020-02-03"))
+def real(bundle_home: Path) -> Real:
+    knowledge = Knowledge(Store(bundle_home / "datasets"), as_moment("2020-02-03"))
     origins = yearly_origins(2012, 2017)
     dates = training_dates(origins[-1].as_of + dt.timedelta(days=1))
     panel = knowledge.panel(dates, min_share=TRAINING_SHARE_FRAC)
