@@ -7,7 +7,7 @@ same bootstrap draws of blocks (mineral, year), so what both share cancels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,16 +15,33 @@ import numpy as np
 import pandas as pd
 
 from ml.score_table import KEY
-from ml.scores import block_weights, concordance_draws, estimate, roc_auc, roc_auc_draws, within_pair_concordance
+from ml.scores import (
+    average_precision,
+    average_precision_draws,
+    block_weights,
+    concordance_draws,
+    estimate,
+    roc_auc,
+    roc_auc_draws,
+    within_pair_concordance,
+)
 
-__all__ = ["METRICS", "compare", "markdown_rows"]
+__all__ = ["METRICS", "WITH_PRECISION", "compare", "markdown_rows"]
 
 METRICS = {"roc_auc": "AUC", "who": "*who*", "when": "*when*"}
+# Rare events are told by the precision of the highest probabilities.
+WITH_PRECISION = METRICS | {"average_precision": "AP"}
 ROW_KEY = ["target", "horizon", *KEY]
 
 
 def compare(
-    own: pd.DataFrame, base: pd.DataFrame | None, slices: Mapping[str, pd.Series], *, draws: int, **about: Any
+    own: pd.DataFrame,
+    base: pd.DataFrame | None,
+    slices: Mapping[str, pd.Series],
+    *,
+    draws: int,
+    metrics: Collection[str] = tuple(METRICS),
+    **about: Any,
 ) -> list[dict[str, Any]]:
     """Score `own` in each slice, and its difference to `base` on the same rows and draws.
 
@@ -32,6 +49,7 @@ def compare(
         own: forecasts of one model: `ROW_KEY`, probability, label, onset; unresolved rows are left out.
         base: forecasts of the model to compare with; rows it lacks are left out of both. None scores `own` alone.
         slices: name -> which rows of `own` belong, on its index.
+        metrics: some of `WITH_PRECISION`.
         about: further cells of each row, such as what is compared.
 
     Returns:
@@ -50,24 +68,26 @@ def compare(
                 continue
             rows.append(
                 {**about, "target": target, "horizon": horizon, "slice": name}
-                | _cells(part[chosen], None if theirs is None else theirs[chosen], draws)
+                | _cells(part[chosen], None if theirs is None else theirs[chosen], draws, metrics)
             )
     return rows
 
 
-def _cells(part: pd.DataFrame, theirs: np.ndarray | None, draws: int) -> dict[str, Any]:
+def _cells(part: pd.DataFrame, theirs: np.ndarray | None, draws: int, metrics: Collection[str]) -> dict[str, Any]:
     order = part.reset_index(drop=True).sort_values(KEY)
-    mine = _skills(order, order["probability"].to_numpy(), draws)
+    mine = _skills(order, order["probability"].to_numpy(), draws, metrics)
     row: dict[str, Any] = {"n": len(order), "events": int(order["label"].sum())}
     row |= {metric: _cell(value, drawn) for metric, (value, drawn) in mine.items()}
     if theirs is not None:
-        base = _skills(order, theirs[order.index.to_numpy()], draws)
+        base = _skills(order, theirs[order.index.to_numpy()], draws, metrics)
         for metric, (value, drawn) in mine.items():
             row[f"{metric}_gain"] = _cell(value - base[metric][0], drawn - base[metric][1])
     return row
 
 
-def _skills(part: pd.DataFrame, probability: np.ndarray, draws: int) -> dict[str, tuple[float, np.ndarray]]:
+def _skills(
+    part: pd.DataFrame, probability: np.ndarray, draws: int, metrics: Collection[str]
+) -> dict[str, tuple[float, np.ndarray]]:
     # The seed is fixed, so that the draws of two models on the same rows pair up.
     label = part["label"].to_numpy()
     groups = {"who": part["as_of"].astype("int64").to_numpy(), "when": (part["mineral"] + "|" + part["supplier"])}
@@ -79,22 +99,42 @@ def _skills(part: pd.DataFrame, probability: np.ndarray, draws: int) -> dict[str
             within_pair_concordance(label, probability, key),
             concordance_draws(label, probability, key, weights),
         )
-    return skills
+    if "average_precision" in metrics:
+        drawn = average_precision_draws(label, probability, weights)
+        skills["average_precision"] = (average_precision(label, probability), drawn)
+    return {name: skills[name] for name in metrics}
 
 
 def _cell(value: float, draws: np.ndarray) -> dict[str, float]:
     return asdict(estimate(float(value), draws))
 
 
-def markdown_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Give rows of `compare` as a Markdown table: `columns`, n, then each metric and its gain with intervals."""
-    heads = [cell for title in METRICS.values() for cell in (title, "gain [95 %]")]
+def markdown_rows(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], metrics: Mapping[str, str] = METRICS
+) -> str:
+    """Give rows of `compare` as a Markdown table: `columns`, n, then each metric and its gain with intervals.
+
+    A row with `absent` (why nothing was computed) says so instead.
+    """
+    heads = [cell for title in metrics.values() for cell in (title, "gain [95 %]")]
     lines = ["| " + " | ".join([*columns, "n", *heads]) + " |", "|" + "---|" * (len(columns) + 1 + len(heads))]
     for row in rows:
+        if row.get("absent"):
+            cells = [str(row[name]) for name in columns] + ["", str(row["absent"])] + [""] * (len(heads) - 1)
+            lines.append("| " + " | ".join(cells) + " |")
+            continue
         cells = [str(row[name]) for name in columns] + [f"{row['n']:,}"]
-        for metric in METRICS:
-            cell, gain = row[metric], row.get(f"{metric}_gain")
-            cells.append(f"{cell['value']:.3f} [{cell['low']:.3f}, {cell['high']:.3f}]")
-            cells.append("" if gain is None else f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]")
+        for metric in metrics:
+            gain = row.get(f"{metric}_gain")
+            cells += [_told(row[metric], ""), "" if gain is None else _told(gain, "+")]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _told(cell: Mapping[str, float | None], sign: str) -> str:
+    # A value may be undefined, and so may its interval.
+    value, low, high = (None if (x := cell[name]) is None or np.isnan(x) else x for name in ("value", "low", "high"))
+    if value is None:
+        return "–"
+    interval = "" if low is None or high is None else f" [{low:{sign}.3f}, {high:{sign}.3f}]"
+    return f"{value:{sign}.3f}{interval}"

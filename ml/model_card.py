@@ -19,12 +19,14 @@ import pandas as pd
 
 from features.errors import BadInput, ContractError
 from features.panel import features_of
-from ml.ablation import BASE, ablation_table
+from ml.ablation_report import ablation_table
+from ml.ablation_yearly import BASE
 from ml.comparison import METRICS
 from ml.registry import CHAMPION_SIGNALS
 from ml.score_table import markdown_table
 from ml.tracking import ROOT
 from ml.weekly import MEASURED
+from models.targets import TARGETS
 
 __all__ = ["main", "measured_skill", "model_card", "readme_part"]
 
@@ -73,6 +75,11 @@ def model_card(
     return text
 
 
+def supply_rows(ablation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the rows of `ablation.json` on drops of exports: the card is about those alone."""
+    return [row for row in ablation["rows"] if row["target"] in TARGETS]
+
+
 def verdict(ablation: list[dict[str, Any]]) -> str:
     """Say which families the champion uses, and which of them the table bears out.
 
@@ -83,7 +90,7 @@ def verdict(ablation: list[dict[str, Any]]) -> str:
         row["added"]
         for row in ablation
         if row["slice"] == "onset"
-        and any(row[f"{metric}_gain"]["low"] > 0 for metric in METRICS if f"{metric}_gain" in row)
+        and any((row[f"{metric}_gain"]["low"] or 0.0) > 0 for metric in METRICS if f"{metric}_gain" in row)
     }
     used = [name for name in CHAMPION_SIGNALS if name != BASE]
     unearned = [name for name in used if name not in gains]
@@ -125,7 +132,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder of a published weekly run")
     arguments = parser.parse_args()
     scores = json.loads((arguments.backtest / "scores.json").read_text())
-    ablation = json.loads((arguments.ablation / "ablation.json").read_text())
+    ablation = supply_rows(json.loads((arguments.ablation / "ablation.json").read_text()))
     explanations = pd.read_parquet(arguments.run / "explanations.parquet")
     command = "make backtest"
     MEASURED.write_text(json.dumps(measured_skill(scores, command), indent=1) + "\n")

@@ -155,7 +155,8 @@ WRONG_USE = [
     (["revisions", "prices", "--since", "June"], "'June' is not a date"),
     (["rebuild", "--without", "tea.csv"], "no kept file is 'tea.csv'"),
     (["ingest", "baci"], "Missing argument"),
-    (["backtest", "--out", "o", "--target", "price_spike"], "unknown target(s) price_spike; there are supply_drop, "),
+    (["backtest", "--out", "o", "--target", "price"], "unknown target(s) price; there are supply_drop, "),
+    (["backtest", "--out", "o", "--target", "price_spike", "--last", "2020"], "there is no --last"),
     (["backtest", "--out", "o", "--first", "1999"], "origin 1999 is too early"),
     (["ablation", "--out", "o", "--last", "2005"], "the last origin year 2005 is before the first, 2006"),
     (["explain", "unobtainium", "COD"], "there is no mineral 'unobtainium'; minerals are "),
@@ -511,12 +512,17 @@ def test_backtest_and_ablation_pass_on_what_they_were_asked(ask: Ask, monkeypatc
 
     def other(out: Path, **options: Any) -> ablation.AblationResult:
         asked.append(options)
-        return ablation.AblationResult([{"added": "trade"}], "| families |")
+        return ablation.AblationResult([], {"rows": [{"added": "trade"}]}, "| families |")
 
     monkeypatch.setattr(ablation, "ablate", other)
     assert "| families |" in ask("ablation", "--out", "o", "--first", "2010", "--last", "2012", "--draws", "7").out
-    assert asked == [{"first": 2010, "last": 2012, "draws": 7, "home": None}]
-    assert ask("ablation", "--out", "o", "--json").json() == [{"added": "trade"}]
+    line = "ablation --out o --target price_spike --as-of 2020-02-03 --page p.md --json"
+    assert ask(*line.split()).json() == {"rows": [{"added": "trade"}]}
+    usual = {"target": "all", "first": None, "last": None, "draws": 300, "as_of": None, "page": None, "home": None}
+    assert [{name: value for name, value in each.items() if name != "say"} for each in asked] == [
+        usual | {"first": 2010, "last": 2012, "draws": 7},
+        usual | {"target": "price_spike", "as_of": "2020-02-03", "page": Path("p.md")},
+    ]
 
 
 @pytest.mark.slow

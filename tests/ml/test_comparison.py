@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import average_precision_score
 
 from ml.comparison import compare, markdown_rows
 from ml.score_table import KEY
@@ -100,3 +101,23 @@ def test_the_table_has_a_line_per_row_and_a_gain_where_there_is_one() -> None:
     assert len({line.count("|") for line in lines}) == 1
     gain = rows[1]["who_gain"]
     assert f"| {gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}] |" in lines[3]
+
+
+def test_average_precision_is_told_where_it_is_asked_for() -> None:
+    own, base = forecasts(1.0), forecasts(0.1)
+    (usual,) = compare(own, base, all_of(own), draws=5)
+    assert "average_precision" not in usual
+    (row,) = compare(own, base, all_of(own), draws=5, metrics=("average_precision",))
+    assert row["average_precision"]["value"] == pytest.approx(average_precision_score(own["label"], own["probability"]))
+    assert row["average_precision_gain"]["low"] > 0.1
+    assert "| AP | gain [95 %] |" in markdown_rows([row], ["slice"], {"average_precision": "AP"})
+
+
+def test_what_is_undefined_or_absent_is_told_as_such() -> None:
+    none = {"value": 0.5, "low": None, "high": float("nan")}
+    rows = [
+        {"added": "a", "n": 3, "roc_auc": none, "roc_auc_gain": {"value": None, "low": None, "high": None}},
+        {"added": "b", "absent": "no facts in this store"},
+    ]
+    lines = markdown_rows(rows, ["added"], {"roc_auc": "AUC"}).splitlines()
+    assert lines[2:] == ["| a | 3 | 0.500 | – |", "| b |  | no facts in this store |  |"]

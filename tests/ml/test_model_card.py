@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from features.errors import ContractError
-from ml.model_card import verdict
+from ml.ablation_report import ablation_table
+from ml.model_card import supply_rows, verdict
 
 
 def row(added: str, low: float, *, part: str = "onset", metric: str = "when") -> dict:
@@ -23,3 +24,14 @@ def test_the_champion_uses_what_gained() -> None:
 def test_a_family_in_the_champion_that_gained_nothing_stops_the_card(rows: list[dict]) -> None:
     with pytest.raises(ContractError, match="mirror_trade"):
         verdict(rows)
+
+
+def test_the_card_is_about_drops_of_exports_and_says_what_could_not_be_measured() -> None:
+    absent = {"added": "news", "target": "supply_drop", "horizon": "", "slice": "", "absent": "no facts in this store"}
+    undefined = {"value": 0.1, "low": None, "high": None}
+    few = row("prices", 0.1) | {"target": "severe_supply_drop", "when_gain": undefined}
+    own = [row("mirror_trade", 0.01) | {"target": "supply_drop"}, absent, few]
+    rows = supply_rows({"rows": [*own, row("news", 0.2) | {"target": "price_spike"}]})
+    assert rows == own
+    assert "`mirror_trade`" in verdict(rows)
+    assert "no facts in this store" in ablation_table([absent])

@@ -1,4 +1,4 @@
-"""Backtests and ablations from start to finish: what lies in the folder, what MLflow holds, what is refused."""
+"""Backtests from start to finish: what lies in the folder, what MLflow holds, what is refused."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from features.errors import ConfigError
 from features.knowledge_time import as_moment
-from features.panel import SIGNALS
-from ml import ablation, studies, tracking
 from ml import backtest as backtest_module
-from ml.ablation import ablate, ablation_table
+from ml import studies, tracking
 from ml.settings import Settings
 from ml.studies import BacktestResult, backtest
 from models.gradient_boosting import Parameters
-from tests.ml.test_comparison import forecasts
 
 KEY = ["target", "horizon", "mineral", "supplier", "as_of"]
 # The page names the commit, which may change while the tests run.
@@ -163,42 +159,3 @@ def test_a_wrong_order_is_refused_before_anything_is_written(
 def test_origins_are_those_that_have_begun() -> None:
     found = studies.checked_origins(2004, 2009, as_moment("2009-07-20"))
     assert [origin.as_of.year for origin in found] == list(range(2004, 2010))
-
-
-# ---- ablation ------------------------------------------------------------------------------------
-
-
-def fake_predictions(skill: float) -> pd.DataFrame:
-    """Forecasts of two states whose skill is chosen, and one void row."""
-    rows = forecasts(skill)
-    void = rows.head(1).assign(label=np.nan, supplier="S99")
-    return pd.concat([rows.assign(onset=rows["supplier"].gt("S05")), void], ignore_index=True)
-
-
-def test_each_family_is_added_to_trade_alone_and_losses_stay_in_the_table(
-    bundle_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[tuple[str, ...]] = []
-
-    def fake(knowledge: Any, plan: Any, out: Path, *, workers: int, title: str) -> pd.DataFrame:
-        names = tuple(signal.name for signal in knowledge.signals)
-        assert not plan.with_baselines
-        assert out.parent == tmp_path / "out"
-        calls.append(names)
-        return fake_predictions({1: 0.3, 2: 0.1}.get(len(names), 0.6))
-
-    monkeypatch.setattr(ablation, "predict", fake)
-    result = ablate(tmp_path / "out", first=2006, last=2015, draws=20, home=bundle_home)
-    assert calls[0] == ("trade",)
-    assert all("trade" in names for names in calls)
-    assert set(calls[-1]) == {signal.name for signal in SIGNALS}
-    assert {name for added in ablation.FAMILIES.values() for name in added} | {"trade"} == set(calls[-1])
-    assert [row["slice"] for row in result.rows[:2]] == ["onset", "continuation"]
-    assert [row["n"] for row in result.rows[:2]] == [280, 120]
-    loss = next(row for row in result.rows if row["added"] == "prices")
-    assert loss["roc_auc_gain"]["high"] < 0
-    assert strict_json(tmp_path / "out" / "ablation.json") == result.rows
-    table = (tmp_path / "out" / "ablation.md").read_text()
-    assert table == result.table + "\n" == ablation_table(result.rows) + "\n"
-    assert f"{loss['roc_auc_gain']['value']:+.3f} [" in table
-    assert len({line.count("|") for line in table.splitlines()}) == 1

@@ -1,0 +1,160 @@
+"""The ablation of `price_spike`: prices alone, and what is known of the mineral from events, whoever the supplier.
+
+A price speaks for several products (ore and metal, oxide and magnet), so events on any of them count, and one that
+names two of them counts once. Each family is asked about a supplier that does not exist: what its features
+call the mineral at other suppliers is then the mineral at all of them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from features import panel
+from features.catalog import Catalog
+from features.errors import BadInput
+from features.knowledge_time import as_moment
+from features.signals.declaration import Signal
+from ml import price_spike_backtest as backtest
+from ml.ablation_families import (
+    COLUMNS,
+    EVENTS,
+    Asked,
+    Part,
+    absent_families,
+    additions,
+    at_every_origin,
+    compare_families,
+    fit_and_forecast,
+    had_figures,
+    keep,
+)
+from models.coherence import raise_longer
+from models.price_spikes import HORIZONS_WEEKS
+
+__all__ = ["mineral_columns", "price_groups", "price_spikes", "with_events"]
+
+BASE = "prices"
+FIRST = 2006
+# The features of each family that speak of the mineral, when there is no supplier.
+OF_MINERAL = {
+    "restrictions": "restrictions_elsewhere_",
+    "incidents": "incidents_elsewhere_",
+    "news": "news_mineral_",
+}
+NOBODY = ""
+
+
+def price_spikes(asked: Asked) -> Part:
+    """Fit the booster of `price_spike` with prices alone, and with each family on events more, at the mineral's level.
+
+    Raises:
+        BadInput: the store holds no prices.
+    """
+    knowledge = asked.knowledge
+    if BASE in asked.no_facts:
+        raise BadInput(
+            where=str(knowledge.store.folder),
+            expected="prices",
+            found="none",
+            remedy="Take some in: oresight ingest pink_sheet CMO-Historical-Data-Monthly.xlsx",
+        )
+    until = knowledge.as_of if asked.last is None else min(knowledge.as_of, as_moment(f"{asked.last}-12-31"))
+    dates = [date for date in backtest.forecast_dates(backtest.FIRST_TRAINING_YEAR, until.year) if date <= until]
+    signals = [signal for signal in knowledge.signals if signal.name in EVENTS]
+    rows = {
+        horizon: with_events(table, signals, knowledge.tables, knowledge.catalog)
+        for horizon, table in backtest.spike_rows(knowledge.tables["prices"], knowledge.catalog, dates).items()
+    }
+    origins = [origin for origin in backtest.origins(asked.first or FIRST, until) if origin.as_of <= until]
+    columns = {signal.name: mineral_columns(signal) for signal in signals}
+    now = pd.concat(rows.values()).drop_duplicates(["mineral", "as_of"])
+    now = now[now["as_of"].ge(pd.Timestamp(origins[0].as_of))].assign(supplier=NOBODY)
+    no_facts = [name for name in asked.no_facts if name in EVENTS]
+
+    def forecast(name: str, members: tuple[str, ...]) -> pd.DataFrame:
+        features = (*backtest.FEATURES, *(column for member in members for column in columns[member]))
+        about = {
+            "data": knowledge.digest,
+            "moment": knowledge.as_of.date(),
+            "features": features,
+            "parameters": asdict(backtest.PARAMETERS),
+            "origins": [(origin.as_of, origin.until) for origin in origins],
+        }
+        asked.say(f"ablation of price spikes: {name}, {len(origins)} origins")
+        make = partial(_forecast, rows, origins, features, asked.workers)
+        return keep(asked.out / backtest.TARGET / name.replace(" ", ""), about, make)
+
+    added = additions(EVENTS, absent_families(no_facts, now, columns))
+    alone, found = compare_families((backtest.TARGET,), BASE, forecast, added, draws=asked.draws)
+    return Part((backtest.TARGET,), "prices alone", found, had_figures(alone, now, columns, no_facts))
+
+
+def mineral_columns(signal: Signal) -> list[str]:
+    """Give the features of a family that speak of a mineral at all its suppliers, when there is no supplier."""
+    return [name for name in signal.columns if name.startswith(OF_MINERAL[signal.name])]
+
+
+def price_groups(catalog: Catalog) -> dict[str, str]:
+    """Give each mineral with a price the first, by name, of those that share a series with it, or with each other."""
+    group = {mineral: mineral for mineral in catalog.price_series["mineral"]}
+    for _, own in catalog.price_series.groupby(["source", "series_id"])["mineral"]:
+        together = {group[mineral] for mineral in own}
+        group = {mineral: min(together) if name in together else name for mineral, name in group.items()}
+    return group
+
+
+def with_events(
+    rows: pd.DataFrame, signals: list[Signal], tables: Mapping[str, pd.DataFrame], catalog: Catalog
+) -> pd.DataFrame:
+    """Add the mineral's features of each family to price rows, as known at their `as_of`.
+
+    Args:
+        rows: mineral, as_of.
+        signals: families on events.
+        tables: every known version of the datasets they need.
+
+    Returns:
+        `rows` in their order and `mineral_columns` of each family.
+    """
+    group = price_groups(catalog)
+    asked = rows[["mineral", "as_of"]].assign(supplier=NOBODY).reset_index(drop=True)
+    asked = asked.assign(mineral=asked["mineral"].map(group)).astype({"mineral": "str", "supplier": "str"})
+    of_groups = {name: _of_groups(tables[name], group) for signal in signals for name in signal.needs}
+    found = [rows.reset_index(drop=True)]
+    for signal in signals:
+        joined = panel.join_steps(asked, {signal.name: signal.steps(of_groups, catalog)})
+        found.append(signal.combine(joined)[mineral_columns(signal)].astype("float64"))
+    return pd.concat(found, axis=1)
+
+
+def _of_groups(table: pd.DataFrame, group: Mapping[str, str]) -> pd.DataFrame:
+    # Signals count what has one identity once per mineral, so an act on two products of a price is one here.
+    if "mineral" not in table:
+        return table
+    return table.assign(mineral=table["mineral"].map(lambda mineral: group.get(mineral, mineral)).astype("str"))
+
+
+def _forecast(
+    rows: backtest.Rows, origins: list[backtest.SpikeOrigin], features: tuple[str, ...], workers: int
+) -> pd.DataFrame:
+    with tempfile.TemporaryDirectory() as scratch:
+        for horizon, table in rows.items():
+            table.to_parquet(Path(scratch) / f"{horizon}.parquet", index=False)
+        return at_every_origin(partial(_one_origin, folder=Path(scratch), features=features), origins, workers=workers)
+
+
+def _one_origin(origin: backtest.SpikeOrigin, *, folder: Path, features: tuple[str, ...]) -> pd.DataFrame:
+    tables = []
+    for horizon in HORIZONS_WEEKS:
+        table = pd.read_parquet(folder / f"{horizon}.parquet")
+        now = table[table["as_of"].ge(origin.as_of) & table["as_of"].lt(origin.until)]
+        now = now.assign(target=backtest.TARGET, horizon=horizon, supplier=NOBODY)
+        tables.append(fit_and_forecast(backtest.training_rows(table, origin), now, features, backtest.PARAMETERS))
+    together = pd.concat([table for table in tables if len(table)] or [pd.DataFrame(columns=COLUMNS)])
+    return raise_longer(together.reset_index(drop=True), HORIZONS_WEEKS, key=["mineral", "as_of"])
