@@ -12,15 +12,14 @@ catalogue): a product that moved to another code has not stopped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import pandas as pd
 
 from features.catalog import Catalog
+from features.flows import Flows, sums
 
 __all__ = ["EXPORT_COLUMNS", "ExportTable", "buyer_shares", "known_exports", "snapshot_moments", "yearly_exports"]
 
@@ -39,86 +38,6 @@ EXPORT_COLUMNS = {
     "import_tonnes": "float64",
 }
 
-_SNAPSHOTS = """
-WITH codes AS (SELECT * FROM code_table),
-used AS (
-    SELECT t.*, c.mineral FROM trade t JOIN codes c USING (hs_code)
-    WHERE (c.valid_to_year IS NULL OR t.year <= c.valid_to_year) AND t.year >= c.valid_from_year
-),
-versions AS (SELECT DISTINCT year, available_at FROM trade),
-born AS (SELECT year, min(available_at) AS first_at FROM versions GROUP BY year),
-snapshots AS (
-    SELECT year, available_at AS snapshot_at FROM versions
-    UNION
-    SELECT b.year, v.available_at FROM versions v JOIN born b ON b.year = v.year + 1
-    WHERE v.available_at > b.first_at
-),
-flows AS (
-    SELECT s.year, s.snapshot_at, u.mineral, u.hs_code, u.supplier, u.importer, u.value_usd, u.quantity_tonnes,
-           u.is_imputed, u.is_retracted
-    FROM snapshots s JOIN used u ON u.year = s.year AND u.available_at <= s.snapshot_at
-    QUALIFY row_number() OVER (
-        PARTITION BY s.snapshot_at, u.year, u.mineral, u.hs_code, u.supplier, u.importer
-        ORDER BY u.available_at DESC) = 1
-)
-SELECT mineral, supplier, importer, year, snapshot_at,
-       sum(quantity_tonnes ORDER BY hs_code) AS tonnes, sum(value_usd ORDER BY hs_code) AS value_usd,
-       sum(CASE WHEN is_imputed THEN value_usd ELSE 0 END ORDER BY hs_code) AS imputed_usd
-FROM flows WHERE NOT is_retracted
-GROUP BY ALL
-"""
-
-_PAIRS = """
-WITH moments AS (SELECT DISTINCT year, snapshot_at FROM flows),
-before AS (
-    SELECT m.year, m.snapshot_at, max(p.snapshot_at) AS before_at
-    FROM moments m JOIN moments p ON p.year = m.year - 1 AND p.snapshot_at <= m.snapshot_at
-    GROUP BY m.year, m.snapshot_at
-),
-lost AS (
-    SELECT b.year, b.snapshot_at, p.mineral, p.supplier,
-           sum(p.value_usd ORDER BY p.importer) FILTER (WHERE f.importer IS NULL)
-               / nullif(sum(p.value_usd ORDER BY p.importer), 0) AS lost_frac
-    FROM before b
-    JOIN flows p ON p.year = b.year - 1 AND p.snapshot_at = b.before_at
-    LEFT JOIN flows f ON f.year = b.year AND f.snapshot_at = b.snapshot_at
-        AND f.mineral = p.mineral AND f.supplier = p.supplier AND f.importer = p.importer
-    GROUP BY ALL
-),
-exports AS (
-    SELECT mineral, supplier, year, snapshot_at, sum(tonnes ORDER BY importer) AS tonnes,
-           sum(value_usd ORDER BY importer) AS value_usd,
-           sum(imputed_usd ORDER BY importer) / nullif(sum(value_usd ORDER BY importer), 0) AS imputed_value_frac,
-           count(*) AS buyers,
-           sum(value_usd * value_usd ORDER BY importer)
-               / nullif(sum(value_usd ORDER BY importer) ** 2, 0) AS buyer_hhi,
-           max(value_usd) / nullif(sum(value_usd ORDER BY importer), 0) AS top_buyer_frac
-    FROM flows GROUP BY ALL
-),
-imports AS (
-    SELECT mineral, importer AS supplier, year, snapshot_at, sum(tonnes ORDER BY flows.supplier) AS import_tonnes
-    FROM flows GROUP BY ALL
-)
-SELECT e.mineral, e.supplier, e.year, e.snapshot_at AS available_at, e.tonnes, e.value_usd,
-       coalesce(e.imputed_value_frac, 0) AS imputed_value_frac, e.buyers, e.buyer_hhi, e.top_buyer_frac,
-       coalesce(l.lost_frac, CASE WHEN l.mineral IS NULL THEN NULL ELSE 0 END) AS lost_buyer_value_frac,
-       coalesce(i.import_tonnes, 0) AS import_tonnes
-FROM exports e
-LEFT JOIN lost l USING (mineral, supplier, year, snapshot_at)
-LEFT JOIN imports i USING (mineral, supplier, year, snapshot_at)
-ORDER BY ALL
-"""
-
-_SHARES = """
-WITH totals AS (
-    SELECT mineral, supplier, year, snapshot_at, sum(tonnes ORDER BY importer) AS total FROM flows GROUP BY ALL
-)
-SELECT f.mineral, f.supplier, f.importer, f.year, f.snapshot_at AS available_at, f.tonnes / t.total AS frac
-FROM flows f JOIN totals t USING (mineral, supplier, year, snapshot_at) JOIN wanted USING (importer)
-WHERE t.total > 0
-ORDER BY ALL
-"""
-
 
 def yearly_exports(trade: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     """Sum trade rows into yearly exports per pair, in snapshots of knowledge time.
@@ -133,9 +52,56 @@ def yearly_exports(trade: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     """
     if trade.empty:
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in EXPORT_COLUMNS.items()})
-    with _flows(trade, catalog) as db:
-        rows = db.execute(_PAIRS).df()
+    flows = Flows.of(trade, catalog)
+    groups = flows.groups
+    rows = flows.named(groups.starts, ["mineral", "supplier"])
+    tonnes, value, imputed = (groups.sums(figure) for figure in (flows.tonnes, flows.value_usd, flows.imputed_usd))
+    largest = np.maximum.reduceat(flows.value_usd, groups.starts) if len(flows) else value
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rows = rows.assign(
+            tonnes=tonnes,
+            value_usd=value,
+            imputed_value_frac=np.where(value > 0, imputed / value, 0.0),
+            buyers=np.bincount(groups.of_row, minlength=len(groups.starts)),
+            # Not value**2, which rounds otherwise in rare cases: figures already published must come out the same.
+            buyer_hhi=groups.sums(flows.value_usd**2) / np.float_power(value, 2),
+            top_buyer_frac=largest / value,
+            lost_buyer_value_frac=_lost_buyers(flows, value),
+            import_tonnes=_own_imports(flows),
+        )
+    rows = rows.sort_values(["mineral", "supplier", "year", "available_at"], ignore_index=True)
     return rows.astype(EXPORT_COLUMNS)[list(EXPORT_COLUMNS)]
+
+
+def _lost_buyers(flows: Flows, value: np.ndarray) -> np.ndarray:
+    # Which share of the value of the year before went to buyers that take nothing this year; missing where the pair
+    # sold nothing then. A pair's flows are compared snapshot by snapshot, each with the one that was the newest then.
+    frac = np.full(len(value), np.nan)
+    buyer = flows.pair * len(flows.countries) + flows.importer
+    pair = flows.pair[flows.groups.starts]
+    bounds = np.searchsorted(flows.snapshot[flows.groups.starts], np.arange(len(flows.snapshots) + 1))
+    for at, before in flows.before():
+        now, then = (slice(*flows.bounds[[which, which + 1]]) for which in (at, before))
+        pairs, pairs_then = (slice(*bounds[[which, which + 1]]) for which in (at, before))
+        is_gone = ~np.isin(buyer[then], buyer[now])
+        of_pair = flows.groups.of_row[then] - pairs_then.start
+        gone = sums(of_pair, np.where(is_gone, flows.value_usd[then], 0.0), pairs_then.stop - pairs_then.start)
+        sold = value[pairs_then]
+        lost = np.divide(gone, sold, out=np.zeros_like(gone), where=sold > 0)
+        where = pd.Index(pair[pairs_then]).get_indexer(pair[pairs])
+        frac[pairs] = np.where(where >= 0, lost[where], np.nan)
+    return frac
+
+
+def _own_imports(flows: Flows) -> np.ndarray:
+    # What the supplier of each pair itself took of the mineral, in the same snapshot.
+    minerals, countries = len(flows.minerals), len(flows.countries)
+
+    def key(country: np.ndarray) -> np.ndarray:
+        return (flows.snapshot * minerals + flows.mineral) * countries + country
+
+    imports = sums(key(flows.importer), flows.tonnes, len(flows.snapshots) * minerals * countries)
+    return imports[key(flows.supplier)[flows.groups.starts]]
 
 
 def buyer_shares(trade: pd.DataFrame, catalog: Catalog, importers: Sequence[str]) -> pd.DataFrame:
@@ -144,25 +110,14 @@ def buyer_shares(trade: pd.DataFrame, catalog: Catalog, importers: Sequence[str]
     Returns:
         mineral, supplier, importer, year, available_at, frac in 0..1, sorted; no row where it took nothing.
     """
+    columns = ["mineral", "supplier", "importer", "year", "available_at", "frac"]
     if trade.empty:
-        return pd.DataFrame(columns=["mineral", "supplier", "importer", "year", "available_at", "frac"])
-    with _flows(trade, catalog) as db:
-        db.register("wanted", pd.DataFrame({"importer": list(importers)}))
-        rows = db.execute(_SHARES).df()
-    return rows.astype({"available_at": "datetime64[us, UTC]"})
-
-
-@contextmanager
-def _flows(trade: pd.DataFrame, catalog: Catalog) -> Iterator[duckdb.DuckDBPyConnection]:
-    # Floating sums depend on the order of their terms, and a replay must give the same bytes: hence ORDER BY in each.
-    used = catalog.used_hs_codes()
-    years = {name: used[name].astype("float64") for name in ("valid_from_year", "valid_to_year")}
-    code_table = used[["mineral", "hs_code"]].drop_duplicates().assign(**years)
-    with duckdb.connect(config={"threads": 2, "memory_limit": "4GB"}) as db:
-        db.register("trade", trade)
-        db.register("code_table", code_table)
-        db.execute(f"CREATE TABLE flows AS {_SNAPSHOTS}")
-        yield db
+        return pd.DataFrame(columns=columns)
+    flows = Flows.of(trade, catalog)
+    total = flows.groups.sums(flows.tonnes)[flows.groups.of_row]
+    wanted = np.flatnonzero(np.isin(flows.countries, list(importers))[flows.importer] & (total > 0))
+    rows = flows.named(wanted, columns[:3]).assign(frac=flows.tonnes[wanted] / total[wanted])
+    return rows.sort_values(columns[:5], ignore_index=True)[columns]
 
 
 def snapshot_moments(exports: pd.DataFrame) -> list[pd.Timestamp]:
@@ -195,15 +150,18 @@ class ExportTable:
     @classmethod
     def of(cls, known: pd.DataFrame) -> ExportTable:
         """Arrange the rows that `known_exports` gave; pairs are sorted, years run without a gap."""
-        pairs = pd.MultiIndex.from_frame(known[["mineral", "supplier"]].drop_duplicates()).sort_values()
+        (mineral, minerals), (supplier, suppliers) = (
+            pd.factorize(known[name], sort=True) for name in ("mineral", "supplier")
+        )
+        pair, at = np.unique(mineral * len(suppliers) + supplier, return_inverse=True)
+        codes = np.divmod(pair, len(suppliers))
+        pairs = pd.MultiIndex(levels=[minerals, suppliers], codes=codes, names=["mineral", "supplier"])
         years = np.arange(known["year"].min(), known["year"].max() + 1)
-        at = pairs.get_indexer(pd.MultiIndex.from_frame(known[["mineral", "supplier"]]))
         column_at = (known["year"] - years[0]).to_numpy()
-        minerals = pairs.get_level_values("mineral")
         shape = (len(pairs), len(years))
         covered = np.zeros(shape, dtype=bool)
         covered[at, column_at] = True
-        is_covered = pd.DataFrame(covered).groupby(minerals.to_numpy()).transform("any").to_numpy()
+        is_covered = pd.DataFrame(covered).groupby(codes[0]).transform("any").to_numpy()
         columns = {}
         for name in EXPORT_COLUMNS:
             if name in ("mineral", "supplier", "year", "available_at"):
@@ -213,7 +171,10 @@ class ExportTable:
             columns[name] = cells
         return cls(pairs, years, columns)
 
+    def number(self, level: str) -> np.ndarray:
+        """Give each pair's "mineral" or "supplier" as a whole number, shape (n_pairs,)."""
+        return self.pairs.codes[self.pairs.names.index(level)]
+
     def by(self, level: str, values: np.ndarray) -> np.ndarray:
         """Sum `values` (n_pairs, n_years) over all pairs with the same `level`, given back per pair."""
-        keys = self.pairs.get_level_values(level).to_numpy()
-        return pd.DataFrame(values).groupby(keys).transform("sum", min_count=1).to_numpy()
+        return pd.DataFrame(values).groupby(self.number(level)).transform("sum", min_count=1).to_numpy()

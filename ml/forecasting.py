@@ -13,7 +13,7 @@ import pandas as pd
 
 from features import datasets
 from features.knowledge_time import Lag
-from features.panel import all_steps, build_panel, feature_names
+from features.panel import all_steps, build_panel, datasets_needed, feature_names
 from features.sources import baci
 from ml.contract import tier_of
 from ml.knowledge import Knowledge
@@ -113,7 +113,7 @@ def _last_week(knowledge: Knowledge, served: Served, issued_before: pd.DataFrame
     """Give per pair and window: last week by this model, the same with revisions, and what was issued."""
     before = knowledge.as_of - WEEK
     then = _predict(knowledge.panel([before]), served).rename(columns={"probability": "p_before"})
-    revised = _revised_panel(knowledge, before)
+    revised = _revised_panel(knowledge, served, before)
     if revised is None:
         then = then.assign(p_revised=then["p_before"])
     else:
@@ -137,20 +137,22 @@ def _predict(panel: pd.DataFrame, served: Served) -> pd.DataFrame:
     return served.forecaster.predict(usable)[[*KEY, "probability"]]
 
 
-def _revised_panel(knowledge: Knowledge, before: dt.datetime) -> pd.DataFrame | None:
+def _revised_panel(knowledge: Knowledge, served: Served, before: dt.datetime) -> pd.DataFrame | None:
+    # Only what the model sees can move its forecast.
+    signals = [signal for signal in knowledge.signals if signal.name in ("trade", *served.signals)]
     tables, revisions = {}, 0
-    for name, table in knowledge.tables.items():
+    for name in datasets_needed(signals):
+        table = knowledge.tables[name]
         key = list(datasets.dataset(name).key)
-        # An event's end is news about it, not a correction of what was said before.
-        if name in ("measures", "incidents", "coverage"):
+        # An event's end is news about it, not a correction of what was said before; so is a further report.
+        if name in ("measures", "incidents", "coverage", "news_links", "news_coverage"):
             tables[name] = table[table["available_at"] <= pd.Timestamp(before)]
             continue
         tables[name], count = with_revisions_known(table, key, since=pd.Timestamp(before))
         revisions += count
     if not revisions:
         return None
-    steps = all_steps(tables, knowledge.catalog, knowledge.signals)
-    return build_panel(steps, knowledge.catalog, [before], knowledge.signals)
+    return build_panel(all_steps(tables, knowledge.catalog, signals), knowledge.catalog, [before], signals)
 
 
 def _with_change(rows: pd.DataFrame, version: str) -> pd.DataFrame:
@@ -175,6 +177,8 @@ def _with_change(rows: pd.DataFrame, version: str) -> pd.DataFrame:
 def _explanations(served: Served, usable: pd.DataFrame) -> pd.DataFrame:
     used = set(served.forecaster.features)
     others = [name for name in feature_names() if name in usable.columns and name not in used]
+    # A family without facts here has nothing to say about any pair.
+    others = [name for name in others if usable[name].notna().any()]
     tables = []
     for target, horizon in served.forecaster.forecasts:
         for booster, rows in served.forecaster.boosters_for(usable, target, horizon):

@@ -1,8 +1,16 @@
-"""Fixtures that every test may ask for: where the checkout is, and where the recorded payloads are."""
+"""Fixtures that every test may ask for: the checkout, the recorded payloads, and a home with the embedded data.
+
+The workers of a parallel run share homes: the first one makes a home, the others wait for it. A test that changes
+a home takes a copy.
+"""
 
 from __future__ import annotations
 
+import datetime as dt
+import fcntl
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,3 +39,35 @@ def shared(repo_root: Path) -> Path:
             pytest.fail(f"{reason}; lay the folder shared beside the checkout", pytrace=False)
         pytest.skip(reason)
     return folder
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Give the folder `name` that `make` fills, made by whichever worker comes first."""
+    base = factory.getbasetemp()
+    # Under xdist each worker has a folder of its own below that of the session.
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            # MLflow notes absolute addresses, so a home is made where it stays.
+            folder.mkdir()
+            try:
+                make(folder)
+            except BaseException:
+                shutil.rmtree(folder)
+                raise
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the embedded data and nothing else; not to be changed."""
+
+    def make(home: Path) -> None:
+        # Not for tests that need no store: what it imports takes a second.
+        from ml.knowledge import open_store
+        from ml.settings import Settings
+
+        open_store(Settings(home=home), now=dt.datetime.now(dt.UTC))
+
+    return made_once(tmp_path_factory, "bundle-home", make)

@@ -82,19 +82,21 @@ def coverage_steps(coverage: pd.DataFrame, dataset: str, prefix: str) -> pd.Data
     Columns `{prefix}_covered_{w}w` per window. Until an end of coverage is known, it is open.
     """
     bounds = coverage[coverage["dataset"].eq(dataset)].sort_values("available_at")
+    versions = list(bounds[["available_at", "bound", "bound_at", "is_retracted"]].itertuples(index=False, name=None))
     halves = {f"{prefix}_covered_{weeks}w": pd.Timedelta(weeks=weeks) / 2 for weeks in WINDOWS_WEEKS}
     moments = {*bounds["available_at"], *(at + half for at in bounds["bound_at"] for half in halves.values())}
     rows = [
-        {"available_at": moment, **{name: _is_covered(bounds, moment, half) for name, half in halves.items()}}
+        {"available_at": moment, **{name: _is_covered(versions, moment, half) for name, half in halves.items()}}
         for moment in sorted(moments)
     ]
     frame = pd.DataFrame(rows, columns=["available_at", *halves])
     return frame.astype({"available_at": MOMENT, **dict.fromkeys(halves, "float64")})
 
 
-def _is_covered(bounds: pd.DataFrame, moment: pd.Timestamp, half: pd.Timedelta) -> float:
-    # The middle of the window that ends at `moment` lies between the bounds as known then.
-    newest = bounds[bounds["available_at"] <= moment].drop_duplicates("bound", keep="last")
-    at = newest[~newest["is_retracted"]].set_index("bound")["bound_at"]
-    has_begun = "from" in at.index and at["from"] + half <= moment
-    return 1.0 if has_begun and not ("until" in at.index and at["until"] + half <= moment) else float("nan")
+def _is_covered(versions: Iterable[tuple], moment: pd.Timestamp, half: pd.Timedelta) -> float:
+    # The middle of the window that ends at `moment` lies between the bounds as known then. The versions of the bounds
+    # (available_at, bound, bound_at, is_retracted) come in the order in which they became known.
+    at = {bound: None if is_gone else bound_at for known, bound, bound_at, is_gone in versions if known <= moment}
+    begin, end = at.get("from"), at.get("until")
+    has_begun = begin is not None and begin + half <= moment
+    return 1.0 if has_begun and not (end is not None and end + half <= moment) else float("nan")

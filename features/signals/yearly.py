@@ -46,6 +46,6 @@ def _with_gone(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     unit = [name for name in ("mineral", "supplier") if name in before]
     if rows.empty:
         rows = before.head(0).drop(columns="available_at")
-    both = before[unit].merge(rows[unit], how="left", indicator=True)
-    gone = both.loc[both["_merge"].eq("left_only"), unit]
+    then, now = (frame[unit[0]] + "|" + frame[unit[-1]] for frame in (before, rows))
+    gone = before.loc[~then.isin(now), unit]
     return rows if gone.empty else pd.concat([rows, gone], ignore_index=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from features import panel
 from features.catalog import Catalog, load_catalog
-from features.collection import ingest_bundle
 from features.exports import yearly_exports
 from features.store import Store
 
@@ -22,10 +23,9 @@ def catalog() -> Catalog:
 
 
 @pytest.fixture(scope="session")
-def bundle_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    store = Store(tmp_path_factory.mktemp("home") / "datasets")
-    ingest_bundle(store, now=NOW)
-    return store
+def bundle_store(tmp_path_factory: pytest.TempPathFactory, bundle_home: Path) -> Store:
+    # A copy of its own: that nothing is added by reading the bundle again is tested on it.
+    return Store(Path(shutil.copytree(bundle_home / "datasets", tmp_path_factory.mktemp("home") / "datasets")))
 
 
 @pytest.fixture(scope="session")

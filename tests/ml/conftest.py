@@ -1,13 +1,11 @@
-"""Homes that tests share: the embedded data in a store, and a champion with a few weeks. Made once a session, on disk.
+"""Homes that tests share: the embedded data up to a date, and a champion with a few weeks. Made once a session.
 
-The workers of a parallel run share them: the first one makes a home, the others wait for it. A test that changes
-a home takes a copy.
+A test that changes a home takes a copy.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from ml.knowledge import Knowledge, open_store, signals_named
 from ml.settings import Settings
 from ml.weekly import Run, run_week
 from models.gradient_boosting import Parameters
+from tests.conftest import made_once
 
 # The champion is trained for the first week there is: little was known then, so that is quick; it serves all others.
 FIRST_WEEK = "2005-01-03"
@@ -36,34 +35,6 @@ def _quiet_environment() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith(("ORESIGHT_", "MLFLOW_"))]:
             patch.delenv(name)
         yield
-
-
-def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Give the folder `name` that `make` fills, made by whichever worker comes first."""
-    base = factory.getbasetemp()
-    # Under xdist each worker has a folder of its own below that of the session.
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            # MLflow notes absolute addresses, so a home is made where it stays.
-            folder.mkdir()
-            try:
-                make(folder)
-            except BaseException:
-                shutil.rmtree(folder)
-                raise
-    return folder
-
-
-@pytest.fixture(scope="session")
-def bundle_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the embedded data and nothing else; not to be changed."""
-
-    def make(home: Path) -> None:
-        open_store(Settings(home=home), now=dt.datetime.now(UTC))
-
-    return made_once(tmp_path_factory, "bundle-home", make)
 
 
 @pytest.fixture(scope="session")

@@ -460,11 +460,12 @@ def test_a_published_week_is_found_again_with_everything_real(
 def test_a_replay_from_a_store_that_ends_at_the_week_gives_the_same_bytes_with_a_model_of_its_own(
     bundle_home: Path, cut_home: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    week = "2011-06-06"
+    # An early week: less to learn from, and a home that ends there is needed by other tests too.
+    week = "2006-06-05"
     # Fewer trees, the rest of the way unchanged.
     monkeypatch.setattr(registry, "Parameters", lambda: Parameters(rounds=10))
     runs = []
-    for name, home, now in (("full", bundle_home, "2026-01-01"), ("cut", cut_home(week), "2011-07-01")):
+    for name, home, now in (("full", bundle_home, "2026-01-01"), ("cut", cut_home(week), "2006-07-01")):
         shutil.copytree(home / "datasets", tmp_path / name / "datasets")
         run, is_new = run_week(Settings(home=tmp_path / name), as_moment(week), now=as_moment(now), say=quiet)
         assert is_new
@@ -480,7 +481,7 @@ def test_a_replay_from_a_store_that_ends_at_the_week_gives_the_same_bytes_with_a
     for about in abouts:
         del about["created_at"]
     assert abouts[0] == abouts[1]
-    assert abouts[0]["trained_as_of"] == "2011-04-04"
+    assert abouts[0]["trained_as_of"] == "2006-04-03"
     check_forecasts(runs[0].forecasts())
     assert not (tmp_path / "full" / "promotions.jsonl").exists()
 

@@ -248,6 +248,16 @@ def test_easings_and_neutral_events_are_no_tightening():
     assert at(incidents.SIGNAL, strikes[1:], "2010-01-11").sum() == 0
 
 
+def test_an_end_of_coverage_that_was_withdrawn_is_none():
+    end = {"dataset": "measures", "bound": "until", "bound_at": utc("2012-01-02"), "available_at": utc("2012-01-02")}
+    begin = {**end, "bound": "from", "bound_at": utc("2009-01-01"), "available_at": utc("2009-01-01")}
+    gone = {**end, "is_retracted": True, "available_at": utc("2013-01-07")}
+    frame = event_windows.coverage_steps(rows("coverage", [begin, end, gone]), "measures", "x")
+    covered = frame.set_index("available_at")["x_covered_52w"].sort_index()
+    found = [covered[:day].iloc[-1] for day in (utc("2012-06-25"), utc("2012-07-02"), utc("2013-01-07"))]
+    np.testing.assert_array_equal(found, [1.0, math.nan, 1.0])
+
+
 def test_coverage_that_was_extended_later_was_open_only_when_that_was_known():
     def bound(kind: str, at_: str, known: str) -> dict:
         return {"dataset": "measures", "bound": kind, "bound_at": utc(at_), "available_at": utc(known)}
