@@ -56,7 +56,8 @@ def candidates(links: pd.DataFrame, news: pd.DataFrame, measures: pd.DataFrame, 
 
 
 def _reports(links: pd.DataFrame) -> pd.DataFrame:
-    # One row per item and supplier, the earliest first, with the minerals it names and its cluster.
+    # One row per item and supplier, the earliest first, with the minerals that its first version names and its cluster:
+    # a correction that came later must not regroup what an analyst has seen.
     kept = links[
         links["event_type"].isin(CANDIDATE_KINDS)
         & links["tense"].isin(["happened", "announced"])
@@ -65,7 +66,8 @@ def _reports(links: pd.DataFrame) -> pd.DataFrame:
         & ~links["is_retracted"]
     ]
     kept = kept.sort_values(["available_at", "item_id", "mineral"], kind="stable")
-    kept = kept.drop_duplicates(["item_id", "mineral", "supplier"])
+    first = kept.groupby(["item_id", "supplier"])["available_at"].transform("min")
+    kept = kept[kept["available_at"].eq(first)].drop_duplicates(["item_id", "mineral", "supplier"])
     if kept.empty:
         return kept
     items = kept.drop_duplicates("item_id")

@@ -63,7 +63,14 @@ def review(
     ] = None,
     announced: Annotated[str | None, typer.Option("--announced", metavar="YYYY-MM-DD", help="When announced.")] = None,
     in_force: Annotated[str | None, typer.Option("--in-force", metavar="YYYY-MM-DD", help="In force from.")] = None,
-    ended: Annotated[str | None, typer.Option("--ended", metavar="YYYY-MM-DD", help="Ended on.")] = None,
+    ended: Annotated[
+        str | None,
+        typer.Option(
+            "--ended",
+            metavar="YYYY-MM-DD",
+            help="Ended on; an end to come counts once it is over and `oresight rebuild` has read it.",
+        ),
+    ] = None,
     severity: Annotated[int | None, typer.Option("--severity", min=1, max=3, help="1 mild to 3 severe.")] = None,
     direction: Annotated[str | None, typer.Option("--direction", help="tightening, easing or neutral.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="Correct the title.")] = None,

@@ -102,6 +102,8 @@ def review(
     decision = DECISIONS[action]
     if decision == "reopened" and found["state"] == "open":
         raise ConfigError(f"{found['candidate_id']} is open already; there is nothing to reopen")
+    if decision == found["state"] and not changes:
+        raise ConfigError(f"{found['candidate_id']} is {decision} already; correct it, or --reopen it first")
     if changes and decision != "confirmed":
         raise ConfigError(f"{', '.join(changes)}: only a measure that is confirmed can be corrected; add --confirm")
     earlier = _confirmed_before(store, found["candidate_id"], now)

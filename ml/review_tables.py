@@ -45,7 +45,11 @@ def print_candidates(found: pd.DataFrame, top: int) -> None:
         "title",
         "on record as",
     ):
-        table.add_column(name, overflow="fold", justify="right" if name in ("reports", "feeds") else "left")
+        # An id that is broken over lines cannot be copied.
+        is_whole = name in ("candidate", "first seen", "supplier")
+        table.add_column(
+            name, overflow="fold", no_wrap=is_whole, justify="right" if name in ("reports", "feeds") else "left"
+        )
     for row in found.head(top).to_dict("records"):
         table.add_row(
             Text(row["candidate_id"]),
@@ -58,7 +62,7 @@ def print_candidates(found: pd.DataFrame, top: int) -> None:
             visible(row["title"]),
             Text(row["known_as"]),
         )
-    screen().print(table)
+    screen(150).print(table)
     typer.echo(f"{min(top, len(found))} of {len(found)} candidate(s); decide with: oresight measures review CANDIDATE")
 
 

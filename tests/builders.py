@@ -214,7 +214,7 @@ def random_news(seed: int) -> dict[str, pd.DataFrame]:
             copied = known + pd.Timedelta(days=int(rng.integers(0, 10)))
             links.append({**links[-1], "item_id": f"{number + 1000:04x}" * 4, "feed": "six", "available_at": copied})
         if number % 7 == 0:
-            later = known + pd.Timedelta(days=5)
+            later = known + pd.Timedelta(days=int(rng.integers(5, 600)))
             links.append(
                 {**links[-1], "event_type": "accident", "available_at": later, "is_retracted": number % 2 == 0}
             )

@@ -12,10 +12,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pandas as pd
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from features import datasets
 from features.catalog import Catalog
@@ -38,11 +47,21 @@ SPEC = SourceSpec(
     fills=("reviews", "measures"),
     takes="JSON with candidate_id, decision, reviewed_at, reviewed_by, why, measure and withdrawn",
 )
+A_DAY = pd.Timedelta(days=1)
 MEASURE_KINDS = (
     "export_ban", "export_quota", "export_tax", "licensing", "processing_requirement", "price_floor_or_quota",
     "sanctions", "easing", "other",
 )  # fmt: skip
-Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+EARLIEST = dt.date(1990, 1, 1)
+
+
+def _printable(text: str) -> str:
+    # What moves a cursor or turns the direction of writing has no place in a record that others read.
+    return "".join(character if character.isprintable() else " " for character in str(text)).strip()
+
+
+Words = Annotated[str, BeforeValidator(_printable), StringConstraints(min_length=1, max_length=2000)]
+Day = Annotated[dt.date, Field(ge=EARLIEST, le=dt.date(2100, 1, 1))]
 
 
 class ConfirmedMeasure(BaseModel):
@@ -55,13 +74,20 @@ class ConfirmedMeasure(BaseModel):
     kind: Literal[MEASURE_KINDS]  # type: ignore[valid-type]
     direction: Literal["tightening", "easing", "neutral"] = "tightening"
     severity: Annotated[int, Field(ge=1, le=3)] = 2
-    announced_on: dt.date
-    effective_on: dt.date | None = None
-    ended_on: dt.date | None = None
+    announced_on: Day
+    effective_on: Day | None = None
+    ended_on: Day | None = None
     targeted_importers: list[Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]] = []
     title: Words
-    evidence: str = ""
+    evidence: Annotated[str, StringConstraints(pattern=r"^(https?://\S+)?$", max_length=2000)] = ""
     confidence: Literal["high", "medium", "low"] = "medium"
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> Self:
+        began = max(day for day in (self.announced_on, self.effective_on) if day is not None)
+        if self.ended_on is not None and self.ended_on < began:
+            raise ValueError(f"ended_on {self.ended_on} is before the measure began, {began}")
+        return self
 
 
 class Review(BaseModel):
@@ -133,17 +159,26 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: None, now:
         "measure": "" if review.measure is None else review.measure.model_dump_json(),
         **common,
     }
-    tables = {"reviews": _typed("reviews", [row]), "measures": _measure_rows(review, common)}
+    tables = {"reviews": _typed("reviews", [row]), "measures": _measure_rows(review, common, now=pd.Timestamp(now))}
     return Harvest(tables, rejections([]))
 
 
-def _measure_rows(review: Review, common: dict[str, Any]) -> pd.DataFrame:
+def _measure_rows(review: Review, common: dict[str, Any], *, now: pd.Timestamp) -> pd.DataFrame:
     rows = [] if review.measure is None else _rows_of(review.measure, review.candidate_id, common)
     if review.withdrawn is not None:
         again = {row["mineral"] for row in rows}
         gone = _rows_of(review.withdrawn, review.candidate_id, {**common, "is_retracted": True})
         rows += [row for row in gone if row["mineral"] not in again]
-    return _typed("measures", rows)
+    return _typed("measures", [version for row in rows for version in _versions(row, now)])
+
+
+def _versions(row: dict[str, Any], now: pd.Timestamp) -> list[dict[str, Any]]:
+    # An end is a fact of its own: one to come is known only when its day is over.
+    over = None if row["ended_at"] is None else row["ended_at"] + A_DAY
+    if over is None or over <= row["available_at"]:
+        return [row]
+    later = [row | {"available_at": over}] if over <= now and not row["is_retracted"] else []
+    return [row | {"ended_at": None}, *later]
 
 
 def _rows_of(measure: ConfirmedMeasure, candidate_id: str, common: dict[str, Any]) -> list[dict[str, Any]]:

@@ -105,3 +105,16 @@ def test_later_reports_never_regroup_earlier_ones():
         shared = late[late["first_seen"] <= day]
         assert sorted(early["candidate_id"]) == sorted(shared["candidate_id"])
         assert len(early) > 3
+
+
+def test_a_correction_of_a_report_regroups_nothing():
+    links = [ban(1, "2025-02-24", mineral=""), ban(2, "2025-03-01", mineral="copper")]
+    corrected = ban(1, "2025-02-24") | {"available_at": pd.Timestamp("2025-03-20", tz="UTC")}
+    for each in (links, [*links, corrected]):
+        (row,) = found(each).to_dict("records")
+        assert (row["minerals"], row["reports"]) == ("copper", 2)
+
+
+def test_a_report_joins_the_newest_candidate_that_fits():
+    links = [ban(1, "2025-02-01"), ban(2, "2025-02-03", mineral="copper"), ban(3, "2025-02-05", mineral="")]
+    assert found(links)[["minerals", "reports"]].to_numpy().tolist() == [["copper", 2], ["cobalt", 1]]

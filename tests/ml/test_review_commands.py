@@ -116,6 +116,9 @@ def test_a_rejected_candidate_stays_out_and_is_kept_with_its_reason(ask, home: P
     assert measures(home).empty
     (row,) = ask("candidates", "--state", "rejected")[1]["newest"]
     assert (row["reviewed_by"], row["why"]) == ("bo", "an old law")
+    code, _, said = ask("review", name, "--reject", "--why", "again")
+    assert code == 2
+    assert "rejected already" in said
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,13 @@ def test_weeks_since_the_last_tightening_report(value):
     assert np.isnan(value([], steady(), "2026-01-19", "pair_weeks_since"))
 
 
+def test_a_withdrawal_to_come_changes_nothing_before_it(value):
+    link = report(1, "2025-11-05", "copper", "CHL")
+    gone = link | {"is_retracted": True, "available_at": utc("2025-12-10")}
+    one, two = (value(links, steady(), "2025-11-10", "pair_strike_4w") for links in ([link], [link, gone]))
+    assert one == two > 0
+
+
 def test_what_is_learned_of_a_week_after_its_end_changes_nothing(value):
     links = [report(1, "2026-01-07", "copper", "CHL")]
     late = [row | {"items": 9000, "available_at": utc("2026-01-14")} for row in carried("2026-01-05")]

@@ -102,6 +102,9 @@ def test_a_rebuild_keeps_the_decisions(take, monkeypatch):
         ({"measure": MEASURE | {"supplier": "ZZZ"}}, "supplier"),
         ({"measure": MEASURE | {"severity": 9}}, "severity"),
         ({"extra": 1}, "extra"),
+        ({"measure": MEASURE | {"announced_on": "0001-01-01"}}, "announced_on"),
+        ({"measure": MEASURE | {"ended_on": "2020-01-01"}}, "before the measure began"),
+        ({"measure": MEASURE | {"evidence": "javascript:alert(1)"}}, "evidence"),
     ],
 )
 def test_a_wrong_review_is_refused_and_the_field_is_named(take, other, named):
@@ -109,3 +112,25 @@ def test_a_wrong_review_is_refused_and_the_field_is_named(take, other, named):
     with pytest.raises(BadInput, match=named):
         read(**other)
     assert store.is_empty()
+
+
+def test_an_end_to_come_is_a_later_fact(take):
+    read, store = take
+    read(measure=MEASURE | {"ended_on": "2025-10-01"})
+    assert measures(store, "2025-10-01")["ended_at"].isna().all()
+    assert measures(store, "2025-10-02")["ended_at"].item() == utc("2025-10-01")
+
+
+def test_an_end_after_today_is_not_known_at_all(take):
+    read, store = take
+    read(measure=MEASURE | {"ended_on": "2027-12-31"})
+    assert measures(store)["ended_at"].isna().all()
+    (row,) = store.read("reviews", as_of=NOW).to_dict("records")
+    assert "2027-12-31" in row["measure"]
+
+
+def test_what_moves_a_cursor_is_taken_out_of_the_record(take):
+    read, store = take
+    read(why="\x1b[2J sure \u202e", reviewed_by="a\nna")
+    (row,) = store.read("reviews", as_of=NOW).to_dict("records")
+    assert (row["why"], row["reviewed_by"]) == ("[2J sure", "a na")
