@@ -3,8 +3,9 @@
 Rows are tracked pairs at a July origin whose target year is resolved; the event is `supply_drop`. A row *has* an event
 if one of the pair became known in one of three spans: in the 52 weeks before the origin, looked at in the origin's year
 and in the year after (both known beforehand); or in the target year itself, which nobody could know before
-it began, and half of it not at the origin. The second part runs the backtest with trade alone and with measures and
-incidents added, on the same rows and draws.
+it began, and half of it not at the origin. An act of which only the year is known counts as known from the next year
+on; it is never *during*, as it would fall into the wrong year. The second part runs the backtest with trade alone and
+with measures and incidents added, on the same rows and draws.
 """
 
 from __future__ import annotations
@@ -30,13 +31,23 @@ from ml.backtest import default_plan
 from ml.comparison import ROW_KEY, compare
 from ml.event_worth_report import render_event_worth
 from ml.knowledge import Knowledge, open_store, signals_named
+from ml.origins import Origin
 from ml.results import write_page
 from ml.settings import load_settings
 from ml.studies import checked_origins, predict
 from models.forecaster import labelled_rows
 from models.restriction_onset import coverage_from
 
-__all__ = ["TIMINGS", "EventWorth", "fell_with_and_without", "having", "known_events", "study"]
+__all__ = [
+    "TIMINGS",
+    "EventWorth",
+    "covered_origins",
+    "event_slices",
+    "fell_with_and_without",
+    "having",
+    "known_events",
+    "study",
+]
 
 TARGET = "supply_drop"
 FAMILIES = ("measures", "incidents")
@@ -58,11 +69,15 @@ class EventWorth:
 
 
 def known_events(measures: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFrame:
-    """Give tightening measures (those of several sources once) and incidents as first known: family, kind, severity.
+    """Give tightening measures (those of several sources once) and incidents as first known.
 
     Args:
         measures: what `features.measures.merged` gave.
         incidents: every known version of the dataset.
+
+    Returns:
+        family, event_id, mineral, supplier, kind, severity, available_at, withdrawn_at, is_dated (false for a measure
+        of which only the year is known).
     """
     parts = [
         first_known(table).assign(family=family)
@@ -71,7 +86,17 @@ def known_events(measures: pd.DataFrame, incidents: pd.DataFrame) -> pd.DataFram
     ]
     events = pd.concat(parts, ignore_index=True)
     events = events[events["direction"].eq("tightening")]
-    return events[["family", "event_id", *PAIR, "kind", "severity", "available_at", "withdrawn_at"]]
+    # Incidents have a day each, and no column of announcements.
+    is_dated = events["announced_at"].notna() if "announced_at" in events else pd.Series(True, index=events.index)
+    events = events.assign(is_dated=is_dated | events["family"].ne("measures"))
+    return events[["family", "event_id", *PAIR, "kind", "severity", "available_at", "withdrawn_at", "is_dated"]]
+
+
+def covered_origins(origins: Sequence[Origin], coverage: pd.DataFrame) -> list[Origin]:
+    """Give the origins at which the table of measures was known to reach over the 52 weeks before."""
+    dates = pd.Series([pd.Timestamp(origin.as_of) for origin in origins], dtype="datetime64[us, UTC]")
+    is_covered = dates - YEAR >= coverage_from(coverage, dates)
+    return [origin for origin, is_in in zip(origins, is_covered, strict=True) if is_in]
 
 
 def having(rows: pd.DataFrame, events: pd.DataFrame, timing: str) -> pd.Series:
@@ -82,7 +107,7 @@ def having(rows: pd.DataFrame, events: pd.DataFrame, timing: str) -> pd.Series:
     """
     near = rows[[*PAIR, "as_of", "target_year"]].assign(row=rows.index).merge(events, on=PAIR)
     if timing == "during":
-        is_inside = near["available_at"].dt.year.eq(near["target_year"])
+        is_inside = near["available_at"].dt.year.eq(near["target_year"]) & near["is_dated"]
     else:
         since = near["as_of"] - near["available_at"]
         is_gone = near["withdrawn_at"].le(near["as_of"])
@@ -187,8 +212,9 @@ def study(
     origins = checked_origins(first, last, min(moment, now))
     store = open_store(settings, now=now, say=say)
     knowledge = Knowledge(store, moment, signals_named(["restrictions", "incidents"]))
-    begins = coverage_from(knowledge.tables["coverage"])
-    if knowledge.tables["measures"].empty or begins is None:
+    coverage = knowledge.tables["coverage"]
+    claimed = coverage_from(coverage, pd.Series([pd.Timestamp(moment)]))
+    if knowledge.tables["measures"].empty or claimed.isna().all():
         raise BadInput(
             where=str(store.folder),
             expected="measures and incidents",
@@ -196,8 +222,7 @@ def study(
             remedy="Take some in: oresight ingest events events.csv",
         )
     events = known_events(merged(knowledge.tables["measures"]), knowledge.tables["incidents"])
-    covered = [origin for origin in origins if pd.Timestamp(origin.as_of) - YEAR >= begins]
-    panel = knowledge.panel([origin.as_of for origin in covered])
+    panel = knowledge.panel([origin.as_of for origin in covered_origins(origins, coverage)])
     rows_of = {horizon: _resolved(panel, knowledge.labels, horizon) for horizon in dict.fromkeys(TIMINGS.values())}
     say(f"event worth: {len(rows_of['current_year']):,} pair-years, {len(events):,} events")
     table = worth_table(rows_of, events, n_draws=draws)
@@ -217,7 +242,7 @@ def _resolved(panel: pd.DataFrame, labels: pd.DataFrame, horizon: str) -> pd.Dat
 
 
 def _pooled(
-    knowledge: Knowledge, origins: Sequence[Any], events: pd.DataFrame, out: Path, *, draws: int, workers: int
+    knowledge: Knowledge, origins: Sequence[Origin], events: pd.DataFrame, out: Path, *, draws: int, workers: int
 ) -> list[dict[str, Any]]:
     """Give per slice AUC, who, when and Brier with measures and incidents, and how much they change them."""
     forecasts = {}
@@ -226,17 +251,27 @@ def _pooled(
         plan = default_plan(of, origins, [TARGET], with_baselines=False, horizons=["current_year"])
         forecasts[name] = predict(of, plan, out / "backtests" / name, workers=workers, title=f"event worth: {name}")
     own, base = forecasts["events"], forecasts["trade"]
-    years = own.assign(target_year=own["as_of"].dt.year)
-    slices = {
-        "all": own["onset"].notna(),
-        "onset": own["onset"].astype("bool"),
-        "major": own["is_major"].astype("bool"),
-        "with an event beforehand": having(years, events, "before_same_year"),
-        "with one of severity 3": having(years, events[events["severity"].eq(3)], "before_same_year"),
-    }
+    slices = event_slices(own, events)
     rows = [{key: _json(value) for key, value in row.items()} for row in compare(own, base, slices, draws=draws)]
     brier = {name: _brier(own[mask], base, draws) for name, mask in slices.items()}
     return [row | {"brier": brier[row["slice"]]} for row in rows]
+
+
+def event_slices(rows: pd.DataFrame, events: pd.DataFrame) -> dict[str, pd.Series]:
+    """Give which forecasts belong to each slice of the pooled comparison, of two what was known at their date.
+
+    Args:
+        rows: mineral, supplier, as_of, onset and is_major.
+        events: what `known_events` gave.
+    """
+    years = rows.assign(target_year=rows["as_of"].dt.year)
+    return {
+        "all": rows["onset"].notna(),
+        "onset": rows["onset"].astype("bool"),
+        "major": rows["is_major"].astype("bool"),
+        "with an event beforehand": having(years, events, "before_same_year"),
+        "with one of severity 3": having(years, events[events["severity"].eq(3)], "before_same_year"),
+    }
 
 
 def _json(value: Any) -> Any:

@@ -36,7 +36,9 @@ def render_event_worth(result: Json) -> str:
         "so one interval in twenty that leaves out zero means nothing. Events were written down and their severity "
         "judged afterwards, and what did harm was more likely to be: read every difference as the most it can be. Most "
         "events on record are of large suppliers, whose exports fall less often, so *major* rows (5 % of world "
-        "exports) compare like with like; *onset* rows are of pairs that had not fallen in the last known year.\n",
+        "exports) compare like with like; *onset* rows are of pairs that had not fallen in the last known year. Acts "
+        "of which only the year is known count as known from the next year on, and are left out of what became known "
+        "during the year: there, a row with no other act counts as one without.\n",
         _summary(result),
     ]
     for timing, title in TIMINGS.items():

@@ -6,6 +6,8 @@
     announcements: {on_record, on_tracked_pairs, undated, by_supplier: [{supplier, n, tracked, before, first}]}
     horizons: {13w | 26w | 52w: {
       who: {model: {value, low, high}}
+      held_out: {n, events, models: {model: {average_precision | roc_auc | brier_skill_vs_pair_history:
+        {value, low, high}}}}   every third date from 2017 on: the families were chosen on forecasts before
       slices: {china | others | from_2017 | others_onset:
         {n, events, roc_auc: {model: x}, average_precision: {model: x}}}
       by_year: [{year, n, events, roc_auc: {model: x}, average_precision: {model: x}}]
@@ -35,7 +37,7 @@ from ml.forecasting import alert_of
 from ml.score_table import aligned, score_predictions
 from models.restriction_onset import HORIZONS_WEEKS
 
-__all__ = ["CHAMPION", "RULES", "TOP", "lead_time", "score_onsets"]
+__all__ = ["CHAMPION", "HELD_OUT_FROM", "RULES", "TOP", "lead_time", "score_onsets"]
 
 Floats = NDArray[np.float64]
 CHAMPION, NORMAL = "lightgbm", "pair_history"
@@ -110,6 +112,7 @@ def _of_horizon(
     alerts = _alerts(one, facts, probability, limits)
     return {
         "who": _who(facts[sparse], some, n_draws),
+        "held_out": _held_out(facts[sparse], some, n_draws),
         "slices": _slices(facts, probability),
         "by_year": [
             {"year": int(year)} | _plain(facts, probability, facts["as_of"].dt.year.eq(year).to_numpy())
@@ -134,10 +137,35 @@ def _who(facts: pd.DataFrame, probability: Mapping[str, Floats], n_draws: int) -
     }
 
 
+def _is_held_out(facts: pd.DataFrame) -> NDArray[np.bool_]:
+    return facts["as_of"].dt.year.ge(HELD_OUT_FROM).to_numpy()
+
+
+def _held_out(facts: pd.DataFrame, probability: Mapping[str, Floats], n_draws: int) -> dict[str, Any]:
+    late = _is_held_out(facts)
+    rows, label = facts[late], facts.loc[late, "label"].to_numpy(dtype="float64")
+    given = {model: p[late] for model, p in probability.items()}
+
+    def measured(p: Floats) -> dict[str, Any]:
+        formulas: dict[str, sc.Statistic] = {
+            "average_precision": partial(sc.average_precision_draws, label, p),
+            "roc_auc": partial(sc.roc_auc_draws, label, p),
+            f"brier_skill_vs_{NORMAL}": partial(sc.brier_skill_draws, label, p, given[NORMAL]),
+        }
+        year = rows["as_of"].dt.year
+        return {
+            name: sc.block_bootstrap(formula, rows["mineral"], year, n_draws=n_draws).as_json()
+            for name, formula in formulas.items()
+        }
+
+    models = {model: measured(p) for model, p in given.items()} if len(rows) else {}
+    return {"n": len(rows), "events": int(label.sum()), "models": models}
+
+
 def _slices(facts: pd.DataFrame, probability: Mapping[str, Floats]) -> dict[str, Any]:
     is_china, onset = facts["supplier"].eq(CHINA).to_numpy(), facts["onset"].to_numpy(dtype=bool)
-    late = facts["as_of"].dt.year.ge(HELD_OUT_FROM).to_numpy()
-    masks = {"china": is_china, "others": ~is_china, "others_onset": ~is_china & onset, "from_2017": late}
+    masks = {"china": is_china, "others": ~is_china, "others_onset": ~is_china & onset}
+    masks["from_2017"] = _is_held_out(facts)
     return {name: _plain(facts, probability, mask) for name, mask in masks.items()}
 
 

@@ -32,7 +32,7 @@ from models.restriction_phrases import onset_phrase
 
 __all__ = ["PAGE", "SIGNALS", "OnsetStudy", "study"]
 
-# Chosen on forecasts of 2012 to 2016 (docs/decisions/0019).
+# Chosen on forecasts of 2012 to 2016 (docs/decisions/0019); `ml.restriction_scores.HELD_OUT_FROM` follows from it.
 SIGNALS = ("governance", "restrictions")
 FIRST_POSSIBLE = 2010
 PAGE = "restriction-onset.md"
@@ -80,7 +80,8 @@ def study(
     names = SIGNALS if signals is None else tuple(signals)
     store = open_store(settings, now=now, say=say)
     knowledge = Knowledge(store, moment, signals_named([*names, *with_facts(store, moment)]))
-    if knowledge.tables["measures"].empty or coverage_from(knowledge.tables["coverage"]) is None:
+    claimed = coverage_from(knowledge.tables["coverage"], pd.Series([pd.Timestamp(moment)]))
+    if knowledge.tables["measures"].empty or claimed.isna().all():
         raise BadInput(
             where=str(store.folder),
             expected="measures, and from when on their table is complete",

@@ -68,11 +68,23 @@ def announcements(measures: pd.DataFrame) -> pd.DataFrame:
     return events.sort_values(["available_at", "event_id", "mineral"], ignore_index=True)
 
 
-def coverage_from(coverage: pd.DataFrame) -> pd.Timestamp | None:
-    """Give from when on the table of measures claims to be complete, as known last; None where it never says."""
+def coverage_from(coverage: pd.DataFrame, dates: pd.Series) -> pd.Series:
+    """Give per date from when on the table of measures claims to be complete, as known then; missing if nothing was.
+
+    Args:
+        coverage: every known version of the dataset.
+        dates: moments, one per row.
+
+    Returns:
+        The bounds, on the index of `dates`.
+    """
     bounds = _bounds(coverage)
-    starts = bounds[bounds["bound"].eq("from") & ~bounds["is_retracted"]]
-    return None if starts.empty else starts["bound_at"].iloc[-1]
+    starts = bounds[bounds["bound"].eq("from")]
+    known, bound = _naive(starts["available_at"]), _naive(starts["bound_at"].mask(starts["is_retracted"]))
+    # One more at the end, which the dates before every version take.
+    bound = np.append(bound, np.datetime64("NaT"))
+    newest = np.searchsorted(known, _naive(dates), side="right") - 1
+    return pd.Series(bound[newest], index=dates.index).dt.tz_localize("UTC").astype(MOMENT)
 
 
 def attach_onsets(
@@ -151,7 +163,9 @@ def with_history(rows: pd.DataFrame, acts: pd.DataFrame) -> pd.DataFrame:
     """
     date = rows["as_of"].astype(MOMENT)
     rows = rows.assign(everywhere=0)
-    dated, once = acts[acts["announced_at"].notna()], acts.drop_duplicates("event_id")
+    # What was withdrawn and told again has a row for each time.
+    times = acts.assign(time=acts.groupby(["event_id", "mineral"]).cumcount())
+    dated, once = acts[acts["announced_at"].notna()], acts[~times.duplicated(["event_id", "time"])]
     dated_once = once[once["announced_at"].notna()].assign(everywhere=0)
     known = _counted(rows, PAIR, acts, date)
     in_force = known - _counted(rows, PAIR, acts, date, "over_at")

@@ -9,8 +9,17 @@ import pandas as pd
 import pytest
 
 from features import datasets
-from ml.event_worth import TIMINGS, fell_with_and_without, having, known_events, worth_table
+from ml.event_worth import (
+    TIMINGS,
+    covered_origins,
+    event_slices,
+    fell_with_and_without,
+    having,
+    known_events,
+    worth_table,
+)
 from ml.event_worth_report import render_event_worth
+from ml.origins import Origin
 from tests.builders import event, rows, utc
 
 AS_OF = utc("2020-07-20")
@@ -54,6 +63,59 @@ def test_an_event_withdrawn_before_the_origin_was_not_known():
     first = event("a", "tin", "IDN", "2020-02-01")
     gone = first | {"available_at": utc("2020-06-01"), "is_retracted": True}
     assert not having(wanted(), events(first, gone), "before_same_year").any()
+
+
+def test_an_act_of_unknown_day_is_known_from_the_next_year_on_and_falls_into_no_year():
+    # Announced some day in 2019, and so known with 2020: it did not become known during 2020.
+    undated = event("a", "tin", "IDN", "2020-01-01", announced_at=pd.NaT)
+    assert having(wanted(), events(undated), "during").tolist() == [False]
+    assert having(wanted(), events(undated), "before_same_year").tolist() == [True]
+    # Incidents state no day of announcement, and have one.
+    strike = rows("incidents", [event("s", "tin", "IDN", "2020-03-01", kind="strike")])
+    both = known_events(rows("measures", [undated]), strike)
+    assert dict(zip(both["family"], both["is_dated"], strict=True)) == {"measures": False, "incidents": True}
+    assert having(wanted(), both, "during").tolist() == [True]
+    alone = known_events(datasets.empty("measures"), strike)
+    assert having(wanted(), alone, "during").tolist() == [True]
+
+
+def test_an_origin_is_covered_where_the_year_before_it_was_known_to_be():
+    origins = [Origin(utc(day).to_pydatetime()) for day in ("2009-12-28", "2009-12-31", "2011-07-18", "2012-07-16")]
+    bounds = [("from", "2009-01-01", "2009-01-01"), ("from", "2012-01-01", "2012-03-01")]
+    coverage = rows(
+        "coverage",
+        [
+            {"dataset": "measures", "bound": which, "bound_at": utc(day), "available_at": utc(known)}
+            for which, day, known in bounds
+        ],
+    )
+    assert covered_origins(origins, coverage) == [origins[1], origins[2]]
+    assert covered_origins(origins, datasets.empty("coverage")) == []
+
+
+def test_slices_of_the_pooled_comparison_hold_what_was_known_at_the_forecast():
+    own = pd.DataFrame(
+        {
+            "mineral": ["tin", "tin", "lead", "zinc"],
+            "supplier": "IDN",
+            "as_of": [AS_OF, utc("2019-07-22"), AS_OF, AS_OF],
+            "onset": [True, True, False, True],
+            "is_major": [False, True, True, False],
+        }
+    )
+    # Known before the origin; known after it, in the same year; and one of severity 3 in the year before.
+    found = events(
+        event("a", "tin", "IDN", "2020-06-01"),
+        event("b", "lead", "IDN", "2020-09-01"),
+        event("c", "zinc", "IDN", "2019-11-01", severity=3),
+    )
+    assert {name: mask.tolist() for name, mask in event_slices(own, found).items()} == {
+        "all": [True, True, True, True],
+        "onset": [True, True, False, True],
+        "major": [False, True, True, False],
+        "with an event beforehand": [True, False, False, True],
+        "with one of severity 3": [False, False, False, True],
+    }
 
 
 def toy(n: int = 600) -> tuple[pd.DataFrame, pd.Series]:

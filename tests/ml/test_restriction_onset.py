@@ -12,18 +12,21 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from features import datasets
 from features.errors import BadInput, ConfigError, LeakageError
+from features.signals import restrictions
 from features.store import Store
 from ml import cli, restriction_study, target_studies
 from ml import restriction_backtest as backtest
-from ml.page_tables import page_as_html
+from ml.knowledge import Knowledge, signals_named
+from ml.page_tables import cell, page_as_html
 from ml.restriction_report import render_onset_report
 from ml.restriction_scores import lead_time, score_onsets
 from ml.scores import roc_auc
 from models.gradient_boosting import Parameters
-from models.restriction_onset import HORIZONS_WEEKS, announcements
+from models.restriction_onset import HISTORY, HORIZONS_WEEKS, announcements
 from tests.builders import random_trade, rows, utc
-from tests.models.test_restriction_onset import act, coverage
+from tests.models.test_restriction_onset import OPEN, act, coverage
 
 UTC = dt.UTC
 QUICK = Parameters(rounds=15, num_leaves=4, min_data_in_leaf=10)
@@ -55,7 +58,7 @@ def invented(seed: int = 5) -> backtest.Facts:
         share = panel["supplier"].map({name: 0.011 + 0.003 * at for at, name in enumerate(SUPPLIERS)})
         panel = panel.assign(share=share, trade_share_3y=share, noise=rng.normal(size=len(panel)), is_transit=False)
         panel = panel.assign(is_major=share >= 0.05, is_forecast=is_forecast)
-        parts.append(backtest.prepared(panel, acts, utc("2009-01-01")))
+        parts.append(backtest.prepared(panel, acts, coverage()))
     return backtest.Facts(pd.concat(parts, ignore_index=True), acts, coverage())
 
 
@@ -89,6 +92,17 @@ def test_dates_are_mondays_in_step():
     )
 
 
+def test_a_table_that_reaches_back_further_adds_dates_and_moves_none():
+    until = dt.datetime(2015, 1, 5, tzinfo=UTC)
+    early = backtest.learning_dates(coverage(), until)
+    late = backtest.learning_dates(coverage([*OPEN, ("from", "2008-02-01", "2014-06-01")]), until)
+    assert early == backtest.training_dates(dt.datetime(2009, 1, 1, tzinfo=UTC), until)
+    assert late[-len(early) :] == early
+    assert late[0] == dt.datetime(2008, 4, 7, tzinfo=UTC)
+    assert backtest.learning_dates(coverage([*OPEN, ("from", "2012-01-01", "2014-06-01")]), until) == early
+    assert backtest.learning_dates(datasets.empty("coverage"), until) == []
+
+
 # --- what an origin may know ----------------------------------------------------------------------
 
 
@@ -109,6 +123,34 @@ def test_longer_windows_are_never_less_likely(forecasts: pd.DataFrame):
     wide = forecasts.pivot_table(index=keys, columns="horizon", values="probability")
     assert (wide["13w"] <= wide["26w"]).all()
     assert (wide["26w"] <= wide["52w"]).all()
+
+
+def test_what_is_gathered_later_of_a_date_is_what_was_gathered_then(tmp_path: Path):
+    store = Store(tmp_path / "datasets")
+    store.append("trade", random_trade(1, years=range(2008, 2014)), where="test")
+    records = [
+        act(f"{supplier}-{year}-{month}", "cobalt", supplier, f"{year}-{month:02d}-11")
+        for supplier, months in (("CHN", (2, 5, 8, 11)), ("COD", (7,)), ("AUS", (4,)))
+        for year in range(2012, 2016)
+        for month in months
+    ]
+    records += [first | {"available_at": utc("2014-09-01"), "is_retracted": True} for first in records[:3]]
+    store.append("measures", rows("measures", records), where="test")
+    # What was on record turns out later to have begun a month earlier.
+    bounds = [("from", "2012-01-01", "2012-01-01"), ("from", "2011-12-01", "2014-09-01")]
+    store.append("coverage", coverage(bounds), where="test")
+    signals = signals_named(["restrictions"])
+
+    def gathered(day: str) -> pd.DataFrame:
+        knowledge = Knowledge(store, utc(day).to_pydatetime(), signals)
+        return backtest.gather(knowledge, backtest.forecast_dates(2014, knowledge.as_of)[::2]).rows
+
+    then, now = gathered("2014-06-13"), gathered("2015-08-03")
+    past = now[now["as_of"] <= utc("2014-06-13")].reset_index(drop=True)
+    assert {"rate_before", "trade_share_3y", *restrictions.SIGNAL.columns, *HISTORY} <= set(then.columns)
+    assert (then.groupby("is_forecast")["before_pair"].max() > 3).tolist() == [True, True]
+    pd.testing.assert_frame_equal(then, past, check_exact=True)
+    assert len(now) > len(past)
 
 
 def test_what_is_announced_after_the_origin_changes_no_forecast_made_on_its_date(
@@ -166,7 +208,7 @@ def test_shuffled_labels_score_nothing(facts: backtest.Facts):
                 ]
             ],
             acts,
-            utc("2009-01-01"),
+            coverage(),
         )
         for _, part in facts.rows.groupby("is_forecast")
     ]
@@ -203,6 +245,105 @@ def test_alerts_and_lead_times_are_those_of_the_definition(
     json.dumps(scores, allow_nan=False)
 
 
+# as_of, mineral, supplier, probability, p_low, by pair history, is_major, label. Of the dates, the first and the fourth
+# are scored in the common table; the first three are of 2016.
+BY_HAND = [
+    ("2016-10-10", "tin", "CHN", 0.40, 0.30, 0.10, True, 1.0),
+    ("2016-10-10", "tin", "IDN", 0.40, 0.30, 0.30, True, 0.0),
+    ("2016-10-10", "zinc", "CHN", 0.004, 0.00, 0.01, True, 0.0),
+    ("2016-11-07", "tin", "CHN", 0.35, 0.30, 0.20, False, 0.0),
+    ("2016-12-05", "tin", "IDN", 0.06, 0.01, 0.02, True, 1.0),
+    ("2018-01-01", "tin", "CHN", 0.60, 0.50, 0.20, True, 0.0),
+    ("2018-01-01", "tin", "IDN", 0.08, 0.05, 0.30, True, 1.0),
+    ("2018-01-01", "zinc", "CHN", 0.03, 0.01, 0.05, False, 0.0),
+    ("2018-01-01", "zinc", "PER", 0.004, 0.00, 0.01, True, 1.0),
+    ("2018-01-01", "lead", "PER", 0.004, 0.00, 0.01, True, 0.0),
+]
+ACTS_BY_HAND = [
+    act("a", "tin", "CHN", "2016-10-24"),
+    act("b", "tin", "IDN", "2017-01-09"),
+    act("c", "tin", "IDN", "2018-02-05"),
+    act("d", "zinc", "PER", "2018-03-05"),
+    # Known before the day that it states, and before the forecast whose window holds that day.
+    act("e", "tin", "CHN", "2018-01-15") | {"available_at": utc("2017-12-01")},
+    # A pair that nobody forecast.
+    act("f", "gallium", "CHN", "2018-01-20"),
+]
+
+
+@pytest.fixture(scope="module")
+def by_hand() -> dict:
+    names = ["as_of", "mineral", "supplier", "probability", "p_low", "normal", "is_major", "label"]
+    table = pd.DataFrame(BY_HAND, columns=names)
+    table["as_of"] = pd.to_datetime(table["as_of"], utc=True).astype("datetime64[us, UTC]")
+    table = table.assign(target="restriction_onset", horizon="13w", onset=True, is_transit=False, void_reason=pd.NA)
+    table["window_end"] = table["as_of"] + pd.Timedelta(weeks=13)
+    normal = table.assign(model="pair_history", probability=table["normal"], p_low=np.nan)
+    predictions = pd.concat([table.assign(model="lightgbm"), normal], ignore_index=True)
+    acts = announcements(rows("measures", ACTS_BY_HAND))
+    return score_onsets(predictions, acts, limits=LIMITS, n_draws=3)
+
+
+def test_scores_of_a_table_by_hand_count_what_stands_there(by_hand: dict):
+    found = by_hand["announcements"]
+    assert (found["on_record"], found["acts"], found["on_tracked_pairs"], found["undated"]) == (6, 6, 5, 0)
+    assert found["by_supplier"][0] == {"supplier": "CHN", "n": 3, "tracked": 2, "before": 2, "before_pair": 1}
+    of = by_hand["horizons"]["13w"]
+    bins = [(row["from"], row["n"], row["events"], row["observed_frac"]) for row in of["reliability"]]
+    assert bins == [
+        (0.0, 3, 1, 1 / 3),
+        (0.005, 0, 0, None),
+        (0.01, 0, 0, None),
+        (0.02, 1, 0, 0.0),
+        (0.05, 2, 2, 1.0),
+        (0.1, 0, 0, None),
+        (0.2, 4, 1, 0.25),
+    ]
+    assert of["reliability"][-1]["mean_probability"] == pytest.approx((0.40 + 0.40 + 0.35 + 0.60) / 4)
+    assert [(row["year"], row["n"], row["events"]) for row in of["by_year"]] == [(2016, 5, 2), (2018, 5, 2)]
+
+
+def test_scores_of_a_table_by_hand_hold_out_the_later_year(by_hand: dict):
+    of = by_hand["horizons"]["13w"]
+    slices = {name: (part["n"], part["events"]) for name, part in of["slices"].items()}
+    assert slices == {"china": (5, 1), "others": (5, 3), "others_onset": (5, 3), "from_2017": (5, 2)}
+    held = of["held_out"]
+    assert (held["n"], held["events"]) == (5, 2)
+    # Of the six couples of an event and none: 0.08 wins two, 0.004 ties one, and they lose the others.
+    assert held["models"]["lightgbm"]["roc_auc"]["value"] == pytest.approx(2.5 / 6)
+    assert of["slices"]["from_2017"]["roc_auc"]["lightgbm"] == pytest.approx(2.5 / 6)
+    # Precision at the event in second place is a half; at the last, tied with no event, two of five.
+    assert held["models"]["lightgbm"]["average_precision"]["value"] == pytest.approx((1 / 2 + 2 / 5) / 2)
+    ours = (0.60**2 + 0.92**2 + 0.03**2 + 0.996**2 + 0.004**2) / 5
+    normal = (0.20**2 + 0.70**2 + 0.05**2 + 0.99**2 + 0.01**2) / 5
+    skill = held["models"]["lightgbm"]["brier_skill_vs_pair_history"]
+    assert skill["value"] == pytest.approx(1 - ours / normal)
+    assert held["models"]["pair_history"]["brier_skill_vs_pair_history"]["value"] == pytest.approx(0.0)
+
+
+def test_scores_of_a_table_by_hand_alert_by_rule(by_hand: dict):
+    of = by_hand["horizons"]["13w"]["alerts"]
+
+    def numbers(rule: str) -> tuple:
+        worth = of[rule]["lightgbm"]
+        return worth["alerts_per_date"], worth["precision"]["value"], worth["caught"]["value"]
+
+    # Elevated, major and well above what is normal: tin of China on the first and on the last date. The same chance for
+    # Indonesia is normal there, and in November the pair was not major.
+    assert numbers("tier") == (2 / 4, 1 / 2, 1 / 4)
+    assert numbers("china") == (5 / 4, 1 / 5, 1 / 4)
+    assert numbers("top_20") == (10 / 4, 4 / 10, 1.0)
+
+
+def test_scores_of_a_table_by_hand_lead_by_weeks(by_hand: dict):
+    of = by_hand["horizons"]["13w"]["lead_time"]
+    # Act a two weeks after the first date, b 5 weeks (13 after October's, which is no longer in that window), c 5, d 9.
+    none = {"announcements": 0, "warned": 0, "share": None, "median_weeks": None}
+    everyone = {"announcements": 4, "warned": 4, "share": 1.0, "median_weeks": 5.0}
+    assert of["top_20"]["lightgbm"] == {"all": everyone, "onset": everyone, "continuation": none}
+    assert of["tier"]["lightgbm"]["all"] == {"announcements": 4, "warned": 1, "share": 0.25, "median_weeks": 2.0}
+
+
 def test_an_alert_every_date_leads_by_as_much_as_the_window_allows(facts: backtest.Facts):
     dates = [utc("2018-01-01") + pd.Timedelta(weeks=4 * n) for n in range(6)]
     pair = pd.DataFrame({"mineral": "tin", "supplier": "AAA", "as_of": dates, "onset": True})
@@ -229,6 +370,15 @@ def test_the_page_names_counts_losses_and_its_command(scores: dict):
         "reasons": "x",
     }
     page = render_onset_report(scores, {"command": "oresight restriction-onset --out DIR"}, [reason])
+    told, _, tables = page.partition("## From 2017 on")
+    assert "chosen on forecasts of 2012 to 2016" in told
+    assert "written down was decided afterwards" in told
+    # The forecasts are of 2016 and 2017; the verdict and its table are of the later ones alone.
+    held = {horizon: of["held_out"] for horizon, of in scores["horizons"].items()}
+    for horizon, of in held.items():
+        assert cell(of["models"]["lightgbm"]["average_precision"]) in told
+        assert f"| {horizon} | oresight | {cell(of['models']['lightgbm']['average_precision'])}" in tables
+    assert 0 < held["26w"]["n"] < scores["table"]["targets"]["restriction_onset"]["26w"]["slices"]["all"]["n"]
     assert "Generated by `oresight restriction-onset --out DIR`" in page
     assert "suppliers that did it before" in page
     assert "nan" not in page.lower().replace("announc", "").replace("financ", "")

@@ -155,12 +155,30 @@ def test_a_window_that_may_hold_an_act_of_unknown_day_is_void():
 
 
 def test_without_a_beginning_nothing_is_covered():
-    assert coverage_from(datasets.empty("coverage")) is None
-    assert coverage_from(coverage()) == utc("2009-01-01")
+    assert coverage_from(datasets.empty("coverage"), asked()["as_of"]).isna().all()
     found = attach_onsets(
         asked(), announcements(datasets.empty("measures")), datasets.empty("coverage"), "13w", moment=LATER
     )
     assert found["label"].isna().all()
+
+
+def test_the_beginning_of_the_table_is_what_it_was_known_to_be_at_each_date():
+    bounds = coverage(
+        [
+            ("from", "2009-01-01", "2010-01-01"),
+            ("until", "2011-01-01", "2012-01-01"),
+            ("from", "2000-01-01", "2020-01-06"),
+        ]
+    )
+    gone = coverage([("from", "2000-01-01", "2022-01-03")], is_retracted=True)
+    other = coverage([("from", "1990-01-01", "2010-01-01")], dataset="incidents")
+    bounds = pd.concat([gone, bounds, other], ignore_index=True)
+    days = ("2020-01-06", "2009-12-31", "2022-01-03", "2010-01-01", "2020-01-05")
+    dates = pd.Series([utc(day) for day in days], index=[7, 3, 5, 1, 0])
+    found = coverage_from(bounds, dates)
+    assert found.index.tolist() == [7, 3, 5, 1, 0]
+    told = [None if pd.isna(moment) else str(moment.date()) for moment in found]
+    assert told == ["2000-01-01", None, None, "2009-01-01", "2009-01-01"]
 
 
 # --- state and history ----------------------------------------------------------------------------
