@@ -15,7 +15,8 @@ Of several such measures the nearest in time is taken, then the one with most mi
 
 The first known member dates, names and describes the measure; later ones add their name to `sources`, and minerals
 that it had not, from their own date on. It has ended once the first of its members says so, and is withdrawn when all
-of them are. Cutting the acts at a date and merging gives the same rows as merging and cutting.
+of them are. Who tells a withdrawn one again, or for the first time, makes it live again from then on, and describes it
+as the first that stands by it. Cutting the acts at a date and merging gives the same rows as merging and cutting.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def merged(measures: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Rows in the columns of `measures` and `sources` (names joined by ";", in the order in which they were known);
         `event_id` is the first member's. Per (event_id, mineral) the first version, and one more when a source
-        joined, when the first end became known, and when the last member was withdrawn. In order of `available_at`.
+        joined, when the first end became known, when the last member was withdrawn, and when one came back after
+        that. In order of `available_at`.
     """
     if measures.empty:
         return measures.assign(sources=pd.Series(dtype="str"))[COLUMNS]
@@ -225,6 +227,10 @@ def _version(measure: _Measure, record: dict[str, object], key: tuple[str, str])
             return []
         row = before | {"is_retracted": True}
     else:
+        if before is not None and before["is_retracted"]:
+            # Nobody stood by it any more: it begins anew.
+            before = None
+            sources.clear()
         is_new = key[0] not in sources
         alive.add(key)
         if is_new:

@@ -110,7 +110,7 @@ def ingest_files(
             is raised.
 
     Returns:
-        One receipt per file, by release and then in the order given.
+        One receipt per file, by release and then in the order given; those of a stream by name.
 
     Raises:
         BadInput: a file is broken or not what its source published before; that release is not stored, and the
@@ -118,6 +118,7 @@ def ingest_files(
         OutOfOrder: a newer release with the same facts was read before; the file is kept for a rebuild.
     """
     module = source(name)
+    is_stream = getattr(module, "IS_STREAM", False)
     releases: dict[dt.datetime | None, list[Loaded]] = {}
     receipts = []
     with store.writing():
@@ -129,15 +130,20 @@ def ingest_files(
                 _refuse([incoming.path], problem, refused)
             else:
                 releases.setdefault(file.release.at, []).append(file)
-        for at in sorted(releases, key=lambda at: (at is not None, at)):
-            keep = all(file.path.parent != BUNDLE for file in releases[at])
+        groups = [releases[at] for at in sorted(releases, key=lambda at: (at is not None, at))]
+        if is_stream:
+            # One at a time, in the order in which a rebuild reads them.
+            every = (file for group in groups for file in group)
+            groups = [[file] for file in sorted(every, key=lambda file: (file.path.name, file.sha256))]
+        for group in groups:
+            keep = all(file.path.parent != BUNDLE for file in group)
             try:
-                if getattr(module, "IS_STREAM", False):
-                    receipts += take_stream(store, module, releases[at], now=now, keep=keep)
+                if is_stream:
+                    receipts.append(take_stream(store, module, group[0], now=now, keep=keep))
                     continue
-                receipts += take_release(store, module, releases[at], now=now, accept_jumps=accept_jumps, keep=keep)
+                receipts += take_release(store, module, group, now=now, accept_jumps=accept_jumps, keep=keep)
             except BadInput as problem:
-                _refuse([file.path for file in releases[at]], problem, refused)
+                _refuse([file.path for file in group], problem, refused)
     return receipts
 
 

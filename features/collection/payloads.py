@@ -116,7 +116,7 @@ def take_out(root: Path, payload: Payload, *, reason: str, now: dt.datetime) -> 
 
 def kept(root: Path, source: str) -> list[Payload]:
     """List the kept files of a source, in the order in which they came."""
-    return sorted(_notes(root / source), key=lambda payload: (payload.kept_at, payload.file))
+    return sorted(_notes(root / source), key=lambda payload: (payload.kept_at, payload.file, payload.sha256))
 
 
 def quarantined(root: Path, source: str) -> list[Payload]:

@@ -128,7 +128,7 @@ def _stream_again(store: Store, aside: Store, module: ModuleType, *, now: dt.dat
     for payload in kept(payload_folder(store), module.SPEC.name):
         file = load(module, Incoming(payload.path, origin=payload.origin, came_at=payload.kept_at), now=now)
         file = replace(file, release=payload.releases[0])
-        receipts += take_stream(aside, module, [file], now=payload.kept_at, keep=False)
+        receipts.append(take_stream(aside, module, file, now=payload.kept_at, keep=False))
     return receipts
 
 

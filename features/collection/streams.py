@@ -5,19 +5,23 @@ withdrawn, and its rules are short:
 
 - An item whose newest stored version has the same title adds nothing. With another title it is a new version, from the
   moment at which that was seen. An archive adds no version to an item that was known by then.
+- What an archive tells of a week in which its feed was polled counts from when the archive came: what was known in that
+  week stands in the polls.
 - Links are made when an item is stored, with the linker of that day, and count from the same moment. A link that a new
   version no longer has is withdrawn.
 - Coverage is counted anew for every feed and week that something was learned about (`weeks_of_news.py`).
 
-All of it appears at one stroke. Bytes are kept as they are for every source.
+Files are taken one at a time, as a rebuild reads them; what one brings appears at one stroke. Bytes are kept as they
+are for every source.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import ModuleType
+from typing import Any
 
 import pandas as pd
 
@@ -26,7 +30,7 @@ from features.collection import payloads, vintages
 from features.collection.intake import Loaded
 from features.collection.releases import Receipt, payload_folder
 from features.collection.vintages import A_TICK, Vintage
-from features.collection.weeks_of_news import coverage, known_rows, types_of
+from features.collection.weeks_of_news import coverage, is_polled, known_rows, types_of
 from features.datasets import MOMENT
 from features.errors import BadInput
 from features.store import Store
@@ -38,21 +42,19 @@ Linker = Callable[[Iterable[Item]], Iterator[Link]]
 COPIED = ["item_id", "title", "feed", "language", "available_at"]
 
 
-def take_stream(
-    store: Store, module: ModuleType, files: Sequence[Loaded], *, now: dt.datetime, keep: bool
-) -> list[Receipt]:
-    """Store what files of a stream bring; the caller is the only writer.
+def take_stream(store: Store, module: ModuleType, file: Loaded, *, now: dt.datetime, keep: bool) -> Receipt:
+    """Store what one file of a stream brings; the caller is the only writer.
 
     Args:
-        keep: whether the files' bytes are to be kept; those kept already are not.
+        keep: whether the file's bytes are to be kept; those kept already are not.
 
     Raises:
         BadInput: an item is dated after `now`.
     """
-    source, where = module.SPEC.name, str(files[0].path)
+    source, where = module.SPEC.name, str(file.path)
     root = payload_folder(store)
-    is_anew = [(root / source / f"{file.sha256}.json").exists() and keep for file in files]
-    fresh, origin = fresh_items(store, files)
+    is_anew = keep and (root / source / f"{file.sha256}.json").exists()
+    fresh = fresh_items(store, file.harvest.tables["news"], now=now)
     late = fresh[fresh["available_at"] > pd.Timestamp(now)]
     if len(late):
         raise BadInput(
@@ -63,43 +65,42 @@ def take_stream(
         )
     links = link_items(store, fresh)
     # What was read before was polled before.
-    polls = [
-        file.harvest.polls
-        for file, again in zip(files, is_anew, strict=True)
-        if file.harvest.polls is not None and not again
-    ]
+    polls = [] if file.harvest.polls is None or is_anew else [file.harvest.polls]
     weeks = coverage(store, fresh, links, polls, now=now, source=source)
     rows = {"news": fresh, "news_links": links, "news_coverage": weeks}
     rows = {name: datasets.check(name, table, where=where) if len(table) else table for name, table in rows.items()}
-    if keep:
-        for file, again in zip(files, is_anew, strict=True):
-            if not again:
-                payloads.keep(root, source, file.path, release=file.release, origin=file.origin, now=now)
-    record = {vintages.record_name(store, source): _record(source, files, rows, now).text()}
+    if keep and not is_anew:
+        payloads.keep(root, source, file.path, release=file.release, origin=file.origin, now=now)
+    record = {vintages.record_name(store, source): _record(source, file, rows, now).text()}
     store.commit(rows, record if any(map(len, rows.values())) else {})
-    return [_receipt(source, file, number, origin, rows) for number, file in enumerate(files)]
+    return _receipt(source, file, rows)
 
 
-def fresh_items(store: Store, files: Sequence[Loaded]) -> tuple[pd.DataFrame, list[int]]:
-    """Give the items of `files` that say something new, in the order in which they were known, and the file of each."""
-    given = pd.concat([file.harvest.tables["news"].assign(file=n) for n, file in enumerate(files)], ignore_index=True)
-    given = given.sort_values(["available_at", "file"], kind="stable", ignore_index=True)
+def fresh_items(store: Store, items: pd.DataFrame, *, now: dt.datetime) -> pd.DataFrame:
+    """Give those of `items`, the rows of one file, that say something new, in the order in which they were known."""
+    given = items.sort_values("available_at", kind="stable", ignore_index=True).assign(is_given=True)
     ids = given[["item_id"]].drop_duplicates()
     stored = known_rows(store, "news", ids, columns=["item_id", "content_hash", "available_at"])
-    versions = pd.concat([stored.assign(file=-1), given], ignore_index=True)
+    versions = pd.concat([stored.assign(is_given=False), given], ignore_index=True)
     # Where an archive tells what was known already, its date is the earlier one.
     known_at = _stored_at(stored, versions["item_id"])
-    is_stale = versions["file"].ge(0) & versions["is_archived"].eq(True) & versions["available_at"].le(known_at)
-    versions = versions[~is_stale]
+    is_stale = versions["is_archived"].eq(True) & versions["available_at"].le(known_at)
+    versions = _not_before_archive(store, versions[~is_stale], now=now)
     same = versions.groupby("item_id")["content_hash"].shift().eq(versions["content_hash"])
-    news = versions[versions["file"].ge(0) & ~same].copy()
+    news = versions[versions["is_given"] & ~same].copy()
     # Two versions never share a moment.
     behind = _stored_at(stored, news["item_id"])
     number = news.groupby("item_id").cumcount()
     least = behind.fillna(news.groupby("item_id")["available_at"].transform("first") - A_TICK) + A_TICK * (number + 1)
     news["available_at"] = news["available_at"].where(news["available_at"] >= least, least).astype(MOMENT)
     rows = news[datasets.dataset("news").columns].astype({"is_archived": "bool", "is_retracted": "bool"})
-    return rows.reset_index(drop=True), news["file"].astype("int64").tolist()
+    return rows.reset_index(drop=True)
+
+
+def _not_before_archive(store: Store, versions: pd.DataFrame, *, now: dt.datetime) -> pd.DataFrame:
+    # A file tells an item once, so that no version of this file can fall behind another.
+    is_late = is_polled(store, versions[versions["is_archived"].eq(True)]).reindex(versions.index, fill_value=False)
+    return versions.assign(available_at=versions["available_at"].mask(is_late, pd.Timestamp(now)).astype(MOMENT))
 
 
 def _stored_at(stored: pd.DataFrame, item_ids: pd.Series) -> pd.Series:
@@ -117,25 +118,27 @@ def link_items(store: Store, fresh: pd.DataFrame, *, linker: tuple[Linker, str] 
         return datasets.empty("news_links")
     link_many, version = linker or _own_linker()
     linked = zip(fresh[COPIED].to_dict("records"), link_many(_items(fresh)), strict=True)
-    rows = [
-        item | {"mineral": mineral, "supplier": supplier} | _said(link) | {"linker": version, "is_retracted": False}
-        for item, link in linked
-        if link.event_type != NONE and (link.minerals or link.suppliers)
-        for mineral in link.minerals or ("",)
-        for supplier in link.suppliers or ("",)
-    ]
-    columns = datasets.dataset("news_links").columns
-    types = types_of("news_links")
-    new = pd.DataFrame(rows, columns=[c for c in columns if c != "source"]).assign(source="news")[columns].astype(types)
-    before = known_rows(store, "news_links", fresh[["item_id"]].drop_duplicates(), columns=columns)
-    before = before[~before["is_retracted"]]
-    if before.empty:
-        return new
-    at = fresh.drop_duplicates("item_id", keep="last").set_index("item_id")["available_at"]
-    key = ["item_id", "mineral", "supplier"]
-    gone = before[~pd.MultiIndex.from_frame(before[key]).isin(pd.MultiIndex.from_frame(new[key]))]
-    gone = gone.assign(available_at=gone["item_id"].map(at).astype(MOMENT), is_retracted=True)
-    return pd.concat([new, gone], ignore_index=True).astype(types)
+    columns, types = datasets.dataset("news_links").columns, types_of("news_links")
+    stored = known_rows(store, "news_links", fresh[["item_id"]].drop_duplicates(), columns=columns)
+    # What each item links to, by mineral and supplier, while walking through its versions.
+    held: dict[object, dict[tuple[object, object], dict[Any, Any]]] = {}
+    for row in stored[~stored["is_retracted"]].to_dict("records"):
+        held.setdefault(row["item_id"], {})[row["mineral"], row["supplier"]] = row
+    rows: list[dict[Any, Any]] = []
+    for item, link in linked:
+        usual = item | _said(link) | {"linker": version, "source": "news", "is_retracted": False}
+        new = {pair: usual | {"mineral": pair[0], "supplier": pair[1]} for pair in _pairs(link)}
+        old = held.get(item["item_id"], {})
+        gone = {"available_at": item["available_at"], "is_retracted": True}
+        rows += [*new.values(), *(row | gone for pair, row in old.items() if pair not in new)]
+        held[item["item_id"]] = new
+    return pd.DataFrame(rows, columns=columns).astype(types)
+
+
+def _pairs(link: Link) -> list[tuple[object, object]]:
+    if link.event_type == NONE or not (link.minerals or link.suppliers):
+        return []
+    return [(mineral, supplier) for mineral in link.minerals or ("",) for supplier in link.suppliers or ("",)]
 
 
 def _own_linker() -> tuple[Linker, str]:
@@ -159,28 +162,20 @@ def _said(link: Link) -> dict[str, object]:
     }
 
 
-def _record(source: str, files: Sequence[Loaded], rows: Mapping[str, pd.DataFrame], now: dt.datetime) -> Vintage:
-    told = tuple(
-        {"file": f.path.name, "sha256": f.sha256, "rows": f.rows, "rejected": len(f.harvest.rejected)} for f in files
-    )
+def _record(source: str, file: Loaded, rows: Mapping[str, pd.DataFrame], now: dt.datetime) -> Vintage:
+    told = {"file": file.path.name, "sha256": file.sha256, "rows": file.rows, "rejected": len(file.harvest.rejected)}
     newest = vintages.newest_fact([rows["news"]])
-    return Vintage(source, files[0].release.at, newest, now, told, {name: len(table) for name, table in rows.items()})
+    return Vintage(source, file.release.at, newest, now, (told,), {name: len(table) for name, table in rows.items()})
 
 
-def _receipt(
-    source: str, file: Loaded, number: int, origin: Sequence[int], rows: Mapping[str, pd.DataFrame]
-) -> Receipt:
-    added = {"news": origin.count(number)}
-    if number == 0:
-        # Links and coverage are made from all files together.
-        added |= {name: len(rows[name]) for name in ("news_links", "news_coverage")}
+def _receipt(source: str, file: Loaded, rows: Mapping[str, pd.DataFrame]) -> Receipt:
     failed: dict[str, str] = {}
     if file.harvest.polls is not None:
         failed = {poll.feed: poll.problem for poll in file.harvest.polls.itertuples() if not poll.is_ok}
     return Receipt(
         source=source,
         file=file.path.name,
-        added=added,
+        added={name: len(table) for name, table in rows.items()},
         rejected=len(file.harvest.rejected),
         counts=dict(file.harvest.counts),
         released=file.release.at,

@@ -2,8 +2,9 @@
 
 A live item belongs to the week in which it was collected, one of an archive to the week of its own date. A row says
 what is known of the week so far; learning more is a revision. The row of an archived week stands from just before the
-Monday after, so that it is known on that Monday and a second archive can still correct it. A week in which a feed was
-not asked and for which there is no archive has no row: that is missing, not zero.
+Monday after, so that it is known on that Monday and a second archive can still correct it. Where the feed was polled
+in that week, the row that counts the archive stands from when the archive came: what was known before stays. A week in
+which a feed was not asked and for which there is no archive has no row: that is missing, not zero.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from features.collection.vintages import A_TICK
 from features.datasets import MOMENT
 from features.store import Store, connect
 
-__all__ = ["coverage", "known_rows", "types_of", "week_of"]
+__all__ = ["coverage", "is_polled", "known_rows", "types_of", "week_of"]
 
 KEY = ["feed", "week_starts_at"]
 A_WEEK = pd.Timedelta(days=7)
@@ -56,6 +57,15 @@ def known_rows(store: Store, name: str, of: pd.DataFrame, *, columns: Sequence[s
     with connect(store.memory_limit, store.threads) as db:
         db.register("given", of)
         return db.execute(sql).df().astype(types)[list(columns)]
+
+
+def is_polled(store: Store, items: pd.DataFrame) -> pd.Series:
+    """Tell which items belong to a week in which, as stored, their feed was asked; on the index of `items`."""
+    of = _weeks(items)[KEY]
+    known = known_rows(store, "news_coverage", of.drop_duplicates(), columns=[*KEY, "polls_ok", "polls_failed"])
+    asked = known[known["polls_ok"].add(known["polls_failed"]).gt(0)]
+    is_asked = pd.MultiIndex.from_frame(of).isin(pd.MultiIndex.from_frame(asked[KEY]))
+    return pd.Series(is_asked, index=items.index, dtype="bool")
 
 
 def coverage(
@@ -96,6 +106,8 @@ def coverage(
         language=rows["feed"].map(language), is_archived=rows["polls_ok"].add(rows["polls_failed"]).eq(0)
     )
     over = (rows["week_starts_at"] + A_WEEK - BEFORE_MONDAY).clip(upper=pd.Timestamp(now))
+    # Nothing of what a polled week was known to have carried changes for the moments before the archive came.
+    over = over.where(rows["is_archived"], pd.Timestamp(now))
     at = rows["at"].astype(MOMENT).fillna(over)
     least = rows["available_at"].astype(MOMENT) + A_TICK
     rows["available_at"] = at.mask(least.notna() & (at < least), least).astype(MOMENT)

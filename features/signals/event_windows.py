@@ -24,11 +24,15 @@ MOMENT = "datetime64[us, UTC]"
 def first_known(events: pd.DataFrame) -> pd.DataFrame:
     """Give each event and mineral as first known, with when its end and its withdrawal became known.
 
-    Adds `over_at` and `withdrawn_at`, missing where neither has. An event withdrawn stays so.
+    Adds `over_at` and `withdrawn_at`, missing where neither has. An event that was told again after its withdrawal has
+    one more row, as known first from then on: it counts until its withdrawal, and again from its return.
     """
-    key = ["event_id", "mineral"]
     ordered = events.sort_values("available_at", kind="stable")
-    is_gone = ordered["is_retracted"]
+    is_gone = ordered["is_retracted"].astype("bool")
+    # How often it had been withdrawn before: a withdrawal belongs to what it ends.
+    times = is_gone.astype("int64").groupby([ordered["event_id"], ordered["mineral"]]).cumsum() - is_gone
+    ordered = ordered.assign(times_withdrawn=times)
+    key = ["event_id", "mineral", "times_withdrawn"]
     found = ordered[~is_gone].drop_duplicates(key)
     for name, versions in (
         ("over_at", ordered[~is_gone & ordered["ended_at"].notna()]),
@@ -36,7 +40,7 @@ def first_known(events: pd.DataFrame) -> pd.DataFrame:
     ):
         since = versions.drop_duplicates(key)[[*key, "available_at"]].rename(columns={"available_at": name})
         found = found.merge(since, on=key, how="left")
-    return found
+    return found.drop(columns="times_withdrawn")
 
 
 def changes(events: pd.DataFrame, column: str, weights: pd.Series | float, until: pd.Series) -> pd.DataFrame:

@@ -7,9 +7,12 @@ and the inventory's methodological note of December 2020): no answer has been se
 several names, and a header or a type of measure that is unknown is refused with what was expected.
 
 - The rows of consecutive years of one country, type and product are one spell. Spells of one country, type and
-  mineral that begin in one year are one act, whose `hs_codes` are its products: the OECD counts those.
+  mineral that begin in one year and were introduced on one day are one act, whose `hs_codes` are its products: the
+  OECD counts those. Those without a day are one more.
 - **Known from**: the day of introduction where an attribute gives it, else the end of the first year, with low
   confidence. What stands in the first year of the whole file may be much older, so it has no announcement date.
+- A year before 1990 or after that of reading, and a day of introduction that is none, lies before 1900 or to come,
+  cannot be right: such an observation is left out and counted. An act that is truly older than 1990 has its years only.
 - **Ended** with the last year of its longest spell, if the file goes on after that.
 - A product that several minerals share gives a row for each; one that the catalogue does not follow (wood, steel,
   scrap of others) is counted and listed.
@@ -31,7 +34,7 @@ import pandas as pd
 from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import Lag
-from features.sources.measure_acts import Account, Act, measure_rows, severity_of
+from features.sources.measure_acts import EARLIEST, WRONG_DATE, Account, Act, WrongDate, measure_rows, severity_of
 from features.sources.spec import Harvest, Request, SourceSpec, reading, rejections
 
 __all__ = ["FILES", "MEASURE_TYPES", "SPEC", "harmonise", "parse", "requests"]
@@ -107,6 +110,8 @@ MEASURE_CODES = {
     **dict.fromkeys(("DMO", "CM", "OTH", "QEL", "RCC"), "other"),
     "MEP": "price_floor_or_quota",
 }
+# Laws of that age are still in force; nothing older is meant.
+OLDEST = dt.date(1900, 1, 1)
 NO_RESTRICTION = ("no restriction", "no restrictions", "not researched", "none")
 
 
@@ -160,15 +165,16 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
         BadInput: a type of measure or a year is unknown.
     """
     account = Account(file)
-    lines = pd.DataFrame(_lines(raw, catalog, account))
+    lines = pd.DataFrame(_lines(raw, catalog, account, until=now.date()))
     if lines.empty:
-        return Harvest({"measures": measure_rows([], source=SPEC.name, now=now)}, rejections([]), dict(account.counts))
+        rows = measure_rows([], source=SPEC.name, now=now)
+        return Harvest({"measures": rows}, rejections([]), dict(account.counts), account.listed())
     acts = list(_acts(lines, first=int(lines["year"].min()), last=int(lines["year"].max())))
     rows = measure_rows(acts, source=SPEC.name, now=now)
     return Harvest({"measures": rows}, rejections([]), dict(account.counts), account.listed())
 
 
-def _lines(raw: pd.DataFrame, catalog: Catalog, account: Account) -> Iterator[dict[str, Any]]:
+def _lines(raw: pd.DataFrame, catalog: Catalog, account: Account, *, until: dt.date) -> Iterator[dict[str, Any]]:
     for entry in raw.to_dict("records"):
         told = f"{entry['supplier']} {entry['product']} {entry['measure']} {entry['year']}"
         if entry["measure"].strip().lower() in NO_RESTRICTION or entry["value"] in ("0", "0.0"):
@@ -181,10 +187,25 @@ def _lines(raw: pd.DataFrame, catalog: Catalog, account: Account) -> Iterator[di
         elif entry["supplier"] not in catalog.countries:
             account.leave_out(entry["row"], "supplier", told, "no country of the catalogue")
         else:
+            kind = _kind(entry, account)
+            try:
+                year, introduced = (
+                    _year(entry, account, until=until.year),
+                    _introduced(entry["introduced"], until=until),
+                )
+            except WrongDate as problem:
+                account.leave_out(entry["row"], problem.field, problem.cell, WRONG_DATE)
+                continue
             account.take()
-            kind, year = _kind(entry, account), _year(entry, account)
             for mineral in minerals:
-                yield {**entry, "code": code, "mineral": mineral, "kind": kind, "year": year}
+                yield {
+                    **entry,
+                    "code": code,
+                    "mineral": mineral,
+                    "kind": kind,
+                    "year": year,
+                    "introduced": introduced,
+                }
 
 
 def _kind(entry: Mapping[str, Any], account: Account) -> str:
@@ -199,8 +220,10 @@ def _kind(entry: Mapping[str, Any], account: Account) -> str:
     )
 
 
-def _year(entry: Mapping[str, Any], account: Account) -> int:
-    if re.fullmatch(r"(?:19|20)\d\d", entry["year"]):
+def _year(entry: Mapping[str, Any], account: Account, *, until: int) -> int:
+    if re.fullmatch(r"[0-9]{4}", entry["year"]):
+        if not EARLIEST.year <= int(entry["year"]) <= until:
+            raise WrongDate("year", entry["year"])
         return int(entry["year"])
     raise BadInput(
         where=f"{account.file}, row {entry['row']}, field year",
@@ -220,34 +243,55 @@ def _acts(lines: pd.DataFrame, *, first: int, last: int) -> Iterator[Act]:
         start=("year", "min"),
         stop=("year", "max"),
     )
-    for key, part in spells.groupby(["supplier", "measure", "mineral", "start"], sort=True):
-        supplier, measure, mineral, start = key
-        kind, introduced = part["kind"].iloc[0], _day(part["introduced"].iloc[0])
-        # A day outside the first year is that of an older act that the inventory found still in force.
-        is_dated = introduced is not None and (introduced.year == start or start == first)
+    days = [_day(cell) for cell in spells["introduced"]]
+    # A day outside the first year is that of an older act that the inventory found still in force.
+    dates = [
+        day.isoformat() if day is not None and (day.year == start or start == first) else ""
+        for day, start in zip(days, spells["start"], strict=True)
+    ]
+    spells = spells.assign(date=dates, day=[day.isoformat() if day else "" for day in days])
+    for key, part in spells.groupby(["supplier", "measure", "mineral", "start", "date"], sort=True):
+        supplier, measure, mineral, start, date = key
+        kind, told = part["kind"].iloc[0], part["day"].unique()
         yield Act(
-            event_id=f"OECD-{supplier}-{_slug(measure)}-{start}",
+            event_id=f"OECD-{supplier}-{_slug(measure)}-{date or start}",
             suppliers=(supplier,),
             minerals=(mineral,),
             kind=kind,
             title=f"{measure} on {mineral.replace('_', ' ')}, {len(part)} product(s)",
             severity=severity_of(kind),
-            announced=introduced if is_dated else None,
-            year=None if is_dated else int(start),
-            effective=introduced,
+            announced=_day(date),
+            year=None if date else int(start),
+            effective=_day(told[0]) if len(told) == 1 else None,
             ended=dt.date(int(part["stop"].max()), 12, 31) if part["stop"].max() < last else None,
-            confidence="high" if is_dated else "low",
+            confidence="high" if date else "low",
             targets=tuple(sorted(set(re.findall(r"\b[A-Z]{3}\b", ";".join(part["targets"]))) - {"WLD", "ALL"})),
             hs_codes=tuple(sorted(set(part["code"]))),
             evidence=next((link for link in part["evidence"] if link.startswith("http")), ""),
         )
 
 
-def _day(cell: str) -> dt.date | None:
+def _introduced(cell: str, *, until: dt.date) -> str:
+    """Give a day of introduction as ISO text, "" where only a year or nothing is told, or the day is before 1990.
+
+    Raises:
+        WrongDate: it is neither a day nor a year, or lies before 1900 or after `until`.
+    """
+    told = cell.strip()
+    if not told:
+        return ""
+    found = re.fullmatch(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?(?:T.*)?", told)
     try:
-        return dt.date.fromisoformat(cell[:10])
+        day = dt.date(int(found[1]), int(found[2] or 1), int(found[3] or 1)) if found else None
     except ValueError:
-        return None
+        day = None
+    if found is None or day is None or not OLDEST <= day <= until:
+        raise WrongDate("introduced", told)
+    return day.isoformat() if found[3] and day >= EARLIEST else ""
+
+
+def _day(cell: str) -> dt.date | None:
+    return dt.date.fromisoformat(cell) if cell else None
 
 
 def _slug(measure: str) -> str:

@@ -111,6 +111,25 @@ def test_it_is_withdrawn_only_when_every_source_withdrew_it():
     assert len(current(merge(BAN, other, *gone, told("gta", "c", "2023-02-06", announced_at=utc("2022-12-14"))))) == 1
 
 
+def test_what_is_told_again_after_its_withdrawal_stands_again():
+    gone = told("events", "a", "2023-01-05", is_retracted=True)
+    again = told("events", "a", "2023-01-09", severity=3, announced_at=BAN["announced_at"])
+    table = merge(BAN, gone, again)
+    assert table["is_retracted"].tolist() == [False, True, False]
+    (row,) = current(table).to_dict("records")
+    assert (row["event_id"], row["available_at"], row["severity"]) == ("a", utc("2023-01-09"), 3)
+    assert current(merge(BAN, gone, again, gone | {"available_at": utc("2023-01-10")})).empty
+
+
+def test_a_source_that_joins_on_a_withdrawn_mineral_tells_it_anew():
+    both = [BAN, told("events", "a", "2022-12-20", "copper")]
+    gone = told("events", "a", "2022-12-21", is_retracted=True)
+    other = [told("gta", "b", "2022-12-22", mineral) for mineral in ("cobalt", "copper")]
+    table = current(merge(*both, gone, *other)).set_index("mineral")
+    assert table["event_id"].tolist() == ["a", "a"]
+    assert table["sources"].to_dict() == {"cobalt": "gta", "copper": "events;gta"}
+
+
 def test_two_sources_that_use_one_name_are_kept_apart():
     table = merge(BAN, told("gta", "a", "2022-12-22", supplier="CHN"))
     assert table["event_id"].tolist() == ["a", "gta:a"]
@@ -142,6 +161,8 @@ def random_acts(seed: int) -> pd.DataFrame:
             if rng.random() < 0.15:
                 gone = known + pd.Timedelta(days=int(rng.integers(301, 500)))
                 records.append(one | {"available_at": gone, "is_retracted": True})
+                if rng.random() < 0.5:
+                    records.append(one | {"available_at": gone + pd.Timedelta(days=int(rng.integers(1, 60)))})
     return rows("measures", records)
 
 

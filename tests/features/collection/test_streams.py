@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from features.collection import ingest, rebuilding
+from features.collection import ingest, ingest_files, rebuilding
+from features.collection.intake import Incoming
 from features.collection.payloads import kept
+from features.collection.streams import link_items
 from features.errors import BadInput
 from features.sources.polls import Poll, write_polls
 from features.store import Store
@@ -137,6 +139,36 @@ def test_a_new_version_withdraws_the_links_it_no_longer_has(store: Store, tmp_pa
     assert [links(store, f"2026-11-0{day}") for day in (2, 3, 4)] == [[("cobalt", "COD")], [("copper", "COD")], []]
 
 
+@pytest.mark.parametrize("titles_told", [("Cobalt ban in Congo", "Nothing"), ("Nothing", "Cobalt ban in Congo")])
+@pytest.mark.parametrize("days", [("14", "16"), ("16", "14")])
+def test_two_archives_taken_together_give_what_a_rebuild_gives(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, titles_told: tuple[str, str], days: tuple[str, str]
+):
+    monkeypatch.setattr("features.collection.SOURCES", ("news",))
+    files = [
+        archive(
+            tmp_path / day / "desk.xml", rss(dated(title, f"Tue, {day} Jul 2020 03:33:16 GMT", guid="a"), f"X{day}")
+        )
+        for title, day in zip(titles_told, days, strict=True)
+    ]
+    ingest_files(store, "news", [Incoming(path) for path in files], now=NOW)
+    before = store.digest(as_of=NOW), links(store, "2026-11-25"), weeks(store)
+    assert before[1] == ([("cobalt", "COD")] if "Cobalt ban in Congo" in titles(store) else [])
+    rebuilding.rebuild(store, now=NOW)
+    assert (store.digest(as_of=NOW), links(store, "2026-11-25"), weeks(store)) == before
+
+
+def test_all_versions_linked_at_once_give_the_links_of_one_after_the_other(store: Store, tmp_path: Path):
+    for day, title in enumerate(("Cobalt ban in Congo", "Copper ban in Congo", "No", "Cobalt ban in Congo"), start=2):
+        poll(store, tmp_path, f"2026-11-0{day}", {"desk": rss(dated(title, "", guid="a"))})
+    expected = store.history("news_links", as_of=NOW)
+    found = link_items(Store(tmp_path / "empty"), store.history("news", as_of=NOW).sort_values("available_at"))
+    assert len(expected) == 5
+    key = ["available_at", "mineral"]
+    found, expected = (table.sort_values(key, ignore_index=True)[expected.columns] for table in (found, expected))
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+
+
 # --- coverage -------------------------------------------------------------------------------------
 
 
@@ -181,6 +213,28 @@ def test_the_weeks_of_an_archive_are_flagged_known_on_the_monday_after_and_can_b
     more = [*told, dated("Gold", "Tue, 14 Jul 2020 01:00:00 GMT")]
     ingest(store, "news", archive(tmp_path / "more" / "desk.xml", rss(*more)), now=NOW)
     assert weeks(store, "2020-07-20")["desk", "07-13"] == (3, 2, 0, 0, True)
+
+
+@pytest.mark.parametrize("answer", [rss("Gold"), None], ids=["polled", "down"])
+def test_an_archive_changes_nothing_of_what_was_known_of_a_polled_week(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
+):
+    monkeypatch.setattr("features.collection.SOURCES", ("news",))
+    poll(store, tmp_path, "2026-11-03", {"desk": answer})
+    poll(store, tmp_path, "2026-11-08", {"desk": answer})
+    days = [moment(f"2026-11-{day}") for day in ("03", "08", "09", "16")]
+    before = [(weeks(store, day), store.digest(as_of=day)) for day in days]
+    told = [dated(f"Cobalt ban {n}", f"Wed, 0{n} Nov 2026 03:33:16 GMT") for n in (4, 5)]
+    path = archive(tmp_path / "desk.xml", rss(*told))
+    ingest(store, "news", path, now=NOW)
+    assert [(weeks(store, day), store.digest(as_of=day)) for day in days] == before
+    items, _, ok, failed, _ = before[-1][0]["desk", "11-02"]
+    assert weeks(store)["desk", "11-02"] == (items + 2, 2, ok, failed, False)
+    assert set(titles(store)) - {"Gold"} == {"Cobalt ban 4", "Cobalt ban 5"}
+    assert ingest(store, "news", path, now=NOW).added == {"news": 0, "news_links": 0, "news_coverage": 0}
+    after = store.digest(as_of=NOW)
+    rebuilding.rebuild(store, now=NOW)
+    assert store.digest(as_of=NOW) == after
 
 
 def test_knowledge_cut_at_a_date_is_what_was_known_then(store: Store, tmp_path: Path):

@@ -223,6 +223,23 @@ def test_a_withdrawn_event_counts_until_its_withdrawal_only(signal: Signal):
     assert at(signal, records, "2010-08-01").sum() == 0
 
 
+@pytest.mark.parametrize("signal", [restrictions.SIGNAL, incidents.SIGNAL], ids=lambda signal: signal.name)
+def test_an_event_told_again_after_its_withdrawal_counts_again_from_then_on(signal: Signal):
+    first = event("a", "cobalt", "COD", "2010-01-04", kind="strike" if signal.name == "incidents" else "export_ban")
+    gone = {**first, "is_retracted": True, "available_at": utc("2010-02-01")}
+    again = {**first, "available_at": utc("2010-03-01")}
+    records = [first, gone, again, {**gone, "available_at": utc("2010-04-05")}]
+    days = ("2010-01-11", "2010-02-01", "2010-02-22", "2010-03-01", "2010-04-04", "2010-04-05", "2011-01-10")
+    found = [at(signal, records, day)[f"{signal.name}_pair_new_52w"] for day in days]
+    assert found == [1, 0, 0, 1, 1, 0, 0]
+    # What is known later changes nothing before.
+    assert [at(signal, records[:3], day)[f"{signal.name}_pair_new_52w"] for day in days[:5]] == found[:5]
+    if signal.name == "restrictions":
+        ended = {**again, "ended_at": utc("2010-03-14"), "available_at": utc("2010-03-15")}
+        in_force = [at(signal, [*records[:3], ended], day)["restrictions_pair_in_force"] for day in days[:5]]
+        assert in_force == [1, 0, 0, 1, 0]
+
+
 def test_an_event_on_two_minerals_is_one_event_of_the_supplier():
     both = [event("a", mineral, "COD", "2010-01-04") for mineral in ("cobalt", "copper")]
     copper_only = [event("b", "copper", "COD", "2010-01-04")]

@@ -113,6 +113,8 @@ def random_events(rng: np.random.Generator, name: str) -> pd.DataFrame:
                 records.append({**first, "ended_at": ended, "available_at": ended + pd.Timedelta(days=1)})
             if number % 5 == 0:
                 records.append({**first, "is_retracted": True, "available_at": withdrawn + pd.Timedelta(hours=7)})
+                if number % 10 == 0:
+                    records.append({**first, "available_at": withdrawn + pd.Timedelta(days=100)})
     return rows(name, records)
 
 

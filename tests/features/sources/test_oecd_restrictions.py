@@ -67,6 +67,48 @@ def test_a_day_of_introduction_dates_the_act(tmp_path: Path):
     )
 
 
+@pytest.mark.parametrize("days", [("2012-02-01", "2012-11-01"), ("2012-11-01", "2012-02-01"), ("2012-02-01", "")])
+def test_products_introduced_on_other_days_are_other_acts(tmp_path: Path, days: tuple[str, str]):
+    lines = [line(2012, product, day=day) for product, day in zip(("282200", "810520"), days, strict=True)]
+    table = harvest(tmp_path, line(2009, area="IDN"), *lines).tables["measures"]
+    found = table.query("supplier == 'COD' and mineral == 'cobalt'").set_index("hs_codes")
+    for code, day in zip(("282200", "810520"), days, strict=True):
+        row = found.loc[code]
+        if day:
+            assert (row["announced_at"], row["effective_at"], row["confidence"]) == (utc(day), utc(day), "high")
+            assert row["available_at"] == utc(day) + pd.Timedelta(days=1)
+        else:
+            assert (row["available_at"], row["confidence"]) == (utc("2013-01-01"), "low")
+            assert pd.isna(row["announced_at"])
+            assert pd.isna(row["effective_at"])
+    assert found["event_id"].is_unique
+
+
+@pytest.mark.parametrize(
+    ("year", "day", "field"),
+    [
+        (2012, "0200-01-01", "introduced"),
+        (2012, "2999-01-01", "introduced"),
+        (2012, "2012-02-30", "introduced"),
+        (2012, "soon", "introduced"),
+        (1912, "", "year"),
+        (2999, "", "year"),
+    ],
+)
+def test_a_date_that_cannot_be_right_leaves_the_line_out_and_is_listed(tmp_path: Path, year: int, day: str, field: str):
+    found = harvest(tmp_path, line(2009, area="IDN"), line(year, day=day))
+    assert found.counts == {"entries taken as measures": 1, "left out: date that cannot be right": 1}
+    assert found.left_out[["row", "field", "value"]].to_numpy().tolist() == [[2, field, day or str(year)]]
+    alone = harvest(tmp_path, line(year, day=day))
+    assert len(alone.left_out) == 1
+
+
+def test_an_act_that_is_older_than_1990_counts_from_its_first_year(tmp_path: Path):
+    row = harvest(tmp_path, line(2009, day="1974-05-01"), line(2010, area="IDN")).tables["measures"].iloc[0]
+    assert (row["available_at"], row["confidence"]) == (utc("2010-01-01"), "low")
+    assert pd.isna(row["effective_at"])
+
+
 @pytest.mark.parametrize(
     ("measure", "kind"),
     [
