@@ -24,10 +24,12 @@ ISO3 = pa.Check.str_matches(r"^[A-Z]{3}$")
 FINITE_NOT_NEGATIVE = pa.Check.in_range(0, float("inf"), include_max=False)
 EVENT_DIRECTIONS = ("tightening", "easing", "neutral")
 ISO3_LIST = pa.Check.str_matches(r"^([A-Z]{3}(;[A-Z]{3})*)?$")
+# What lies beyond is a slip, and the readers' nanoseconds cannot hold all of it.
+IN_OUR_TIME = pa.Check.in_range(pd.Timestamp("1900-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC"))
 HS_LIST = pa.Check.str_matches(r"^(\d{2,11}(;\d{2,11})*)?$")
 
 COMMON = {
-    "available_at": pa.Column(MOMENT),
+    "available_at": pa.Column(MOMENT, IN_OUR_TIME),
     "source": pa.Column(str),
     "is_retracted": pa.Column(bool),
 }
@@ -63,8 +65,8 @@ def _event_columns() -> dict[str, pa.Column]:
         "kind": pa.Column(str),
         "direction": pa.Column(str, pa.Check.isin(EVENT_DIRECTIONS)),
         "severity": pa.Column("int8", pa.Check.between(1, 3)),
-        "effective_at": pa.Column(MOMENT, nullable=True),
-        "ended_at": pa.Column(MOMENT, nullable=True),
+        "effective_at": pa.Column(MOMENT, IN_OUR_TIME, nullable=True),
+        "ended_at": pa.Column(MOMENT, IN_OUR_TIME, nullable=True),
         "title": pa.Column(str),
         "confidence": pa.Column(str, pa.Check.isin(("high", "medium", "low"))),
     }
@@ -157,7 +159,7 @@ _ALL = (
         {
             **_event_columns(),
             # Missing where only the year is known: the act then counts as known from that year's end.
-            "announced_at": pa.Column(MOMENT, nullable=True),
+            "announced_at": pa.Column(MOMENT, IN_OUR_TIME, nullable=True),
             # Codes joined by ";"; empty: all importers, or no product named.
             "targeted_importers": pa.Column(str, ISO3_LIST),
             "hs_codes": pa.Column(str, HS_LIST),

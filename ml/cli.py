@@ -27,6 +27,11 @@ app.add_typer(cli_studies.app)
 app.add_typer(cli_news.app, name="news")
 app.add_typer(cli_measures.app)
 
+# Written out: the schemas take a second to load, and help is instant. A test holds it against them.
+DATASETS_HELP = (
+    "trade, mirror_trade, prices, production, production_monthly, governance, measures, incidents, news, news_links, "
+    "news_coverage, reviews or coverage."
+)
 Signals = Annotated[
     str | None, typer.Option("--signals", help="Feature families, separated by commas (default: the champion's).")
 ]
@@ -187,7 +192,7 @@ def panel(out: Out, as_of: AsOf = None, home: Home = None, as_json: Json = False
 
 @app.command()
 def dataset(
-    name: Annotated[str, typer.Argument(help="trade, production, governance, measures, incidents or coverage.")],
+    name: Annotated[str, typer.Argument(help=DATASETS_HELP)],
     out: Out,
     as_of: AsOf = None,
     home: Home = None,

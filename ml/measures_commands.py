@@ -13,8 +13,9 @@ from rich.table import Table
 from features import measure_counts
 from features.catalog import Catalog, load_catalog
 from features.errors import ConfigError
-from features.knowledge_time import UTC, as_moment
+from features.knowledge_time import UTC
 from features.measures import GROUPS, current, merged
+from ml.asked import asked_mineral, asked_moment, asked_supplier
 from ml.knowledge import open_store
 from ml.screen import screen, visible
 from ml.settings import load_settings
@@ -34,9 +35,13 @@ LISTS = {"minerals": "mineral", "sources": "sources", "targeted_importers": "tar
 
 
 def known_measures(as_of: str | None, home: Path | None) -> tuple[pd.DataFrame, dt.datetime]:
-    """Give all versions of merged measures known at `as_of` (now by default), and that moment."""
+    """Give all versions of merged measures known at `as_of` (now by default), and that moment.
+
+    Raises:
+        ConfigError: `as_of` is no date, or lies in the future.
+    """
     now = dt.datetime.now(UTC)
-    moment = as_moment(dt.date.fromisoformat(_day(as_of, "--as-of"))) if as_of else now
+    moment = asked_moment(as_of, now=now)
     store = open_store(load_settings(home), now=now)
     return merged(store.history("measures", as_of=moment)), moment
 
@@ -62,29 +67,33 @@ def list_measures(
     """Give the measures that pass the filters, newest first: `total`, `as_of` and at most `top` as `measures`.
 
     Raises:
-        UnknownCode: the mineral or supplier is none of the catalogue's.
-        ConfigError: the kind or a day is none.
+        ConfigError: the mineral or supplier is none of the catalogue's, the kind or a day is none, or `as_of` lies in
+            the future.
     """
     catalog = load_catalog()
     if kind is not None and kind not in GROUPS:
         raise ConfigError(f"no kind is called {kind!r}; there are {', '.join(GROUPS)}")
+    mineral = None if mineral is None else asked_mineral(catalog, mineral)
+    supplier = None if supplier is None else asked_supplier(catalog, supplier)
+    start = None if since is None else pd.Timestamp(_day(since, "--since"), tz="UTC")
     found, moment = known_measures(as_of, home)
     first_known = found.drop_duplicates("event_id").set_index("event_id")["available_at"]
     rows = current(found)
     if in_force:
         rows = measure_counts.in_force_at(rows, moment)
     if mineral is not None:
-        named = rows.loc[rows["mineral"].eq(catalog.mineral(mineral).id), "event_id"]
+        named = rows.loc[rows["mineral"].eq(mineral), "event_id"]
         rows = rows[rows["event_id"].isin(named)]
     if supplier is not None:
-        rows = rows[rows["supplier"].eq(catalog.country(supplier).iso3)]
+        rows = rows[rows["supplier"].eq(supplier)]
     if kind is not None:
         rows = rows[rows["kind"].eq(kind)]
+    if rows.empty:
+        return {"as_of": moment.date().isoformat(), "total": 0, "measures": []}
     columns = {name: (name, "first") for name in FIRST} | {name: (name, how) for name, how in PER_MEASURE.items()}
     listed = rows.groupby("event_id", sort=False).agg(**columns).reset_index()
     listed["available_at"] = listed["event_id"].map(first_known)
-    if since is not None:
-        start = pd.Timestamp(_day(since, "--since"), tz="UTC")
+    if start is not None:
         listed = listed[listed["available_at"] >= start]
     listed = listed.sort_values(["available_at", "event_id"], ascending=[False, True])
     return {"as_of": moment.date().isoformat(), "total": len(listed), "measures": _records(listed.head(top))}

@@ -16,6 +16,7 @@ from features.knowledge_time import UTC, as_moment
 from features.store import Store
 from features.text.clusters import clusters
 from features.text.items import EVENT_TYPES
+from ml.asked import asked_mineral, asked_moment, asked_supplier
 from ml.knowledge import open_store
 from ml.settings import load_settings
 
@@ -89,17 +90,15 @@ def list_stories(
         title, event_type, direction, tense, confidence and link.
 
     Raises:
-        ConfigError: a filter names what does not exist.
+        ConfigError: a filter names what does not exist, or `as_of` lies in the future.
     """
     catalog = load_catalog()
-    if mineral is not None:
-        catalog.mineral(mineral)
-    if supplier is not None:
-        catalog.country(supplier)
+    mineral = None if mineral is None else asked_mineral(catalog, mineral)
+    supplier = None if supplier is None else asked_supplier(catalog, supplier)
     if event_type is not None and event_type not in EVENT_TYPES:
         raise ConfigError(f"no event type is called {event_type!r}; there are {', '.join(EVENT_TYPES)}")
     settings, now = load_settings(home), dt.datetime.now(UTC)
-    at = now if as_of is None else as_moment(as_of)
+    at = asked_moment(as_of, now=now)
     store = open_store(settings, now=now)
     links = _with_clusters(store.read("news_links", as_of=at))
     wanted = pd.Series(True, index=links.index)

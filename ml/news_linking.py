@@ -1,12 +1,15 @@
 """What `oresight news link` does: read items line by line, link them, write them with their links, tell what is bad.
 
 Nothing good is refused because of something bad: every good line is written, each bad one is told with its line and
-field, and the command ends with exit code 3. The result appears whole or not at all. Lines are read, linked and written
-a few hundred at a time, so that a file of any length needs the same memory.
+field, and the command ends with exit code 3. A file in another encoding is bad as a whole and told once. The result
+appears whole or not at all. Lines are read, linked and written a few hundred at a time, so that a file of any length
+needs the same memory.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import os
 import sys
@@ -30,6 +33,8 @@ STANDARD = Path("-")
 MAX_LINE = 64 * 1024 * 1024
 _TOLD_EVERY = 20_000
 _LISTED = 100
+# Python reads no longer ones, and nothing that is counted or named has so many.
+_MOST_DIGITS = 1000
 _OPTIONAL = ("summary", "language", "published_at")
 
 
@@ -41,8 +46,10 @@ class BadLine:
     field: str
     problem: str
 
-    def __str__(self) -> str:
-        return f"line {self.line}" + (f", {self.field}" if self.field else "") + f": {self.problem}"
+    def told(self, name: str) -> str:
+        """Say it to whoever has to correct it: line, file, field and what to do."""
+        place = f"line {self.line} of {name}" + (f", {self.field}" if self.field else "")
+        return f"{place}: {self.problem}; correct the line"
 
 
 @dataclass
@@ -85,19 +92,22 @@ def link_file(source: Path, out: Path, *, workers: int, say: Callable[[str], Non
         say: told each bad line, and how far the work is.
 
     Raises:
-        BadInput: the file cannot be read, or the result cannot be written.
+        BadInput: the file cannot be read or is in another encoding than UTF-8, or the result cannot be written; the
+            place for it is tried before anything is linked.
     """
     done = Linked()
+    name = "standard input" if source == STANDARD else source.name
 
     def refuse(bad: BadLine) -> None:
         done.bad_lines += 1
         if len(done.bad) < _LISTED:
             done.bad.append(bad)
-            say(str(bad))
+            say(bad.told(name))
         elif done.bad_lines == _LISTED + 1:
             say(f"more than {_LISTED} bad lines; the rest are counted only")
 
     with _reading(source) as stream, _writing(out) as writer:
+        _refuse_wide(stream, name)
         rows: deque[dict[str, Any]] = deque()
 
         def items() -> Iterator[Item]:
@@ -170,14 +180,20 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes | None]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number that JSON knows")
+    raise ValueError(f"{name}, which is no number that JSON knows")
 
 
 def _float(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {text[:20]} is too large")
+        raise ValueError(f"the number {text[:20]}, which is too large")
     return number
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits")
+    return int(text)
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -186,11 +202,14 @@ def _object(line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as problem:
         raise _NotAnItem("", f"expected UTF-8, found the byte {line[problem.start]:#04x}") from None
     try:
-        row = json.loads(text, parse_constant=_refuse_constant, parse_float=_float)
+        row = json.loads(text.strip(), parse_constant=_refuse_constant, parse_float=_float, parse_int=_integer)
     except RecursionError:
         raise _NotAnItem("", "expected a JSON object, found one nested too deep") from None
+    except json.JSONDecodeError as problem:
+        at = f"text that is no JSON from character {problem.pos + 1} on ({problem.msg})"
+        raise _NotAnItem("", f"expected a JSON object, found {at}") from None
     except ValueError as problem:
-        raise _NotAnItem("", f"expected a JSON object: {problem}") from None
+        raise _NotAnItem("", f"expected a JSON object, found {problem}") from None
     if not isinstance(row, dict):
         raise _NotAnItem("", f"expected a JSON object, found {_kind(row)}")
     return row
@@ -212,6 +231,25 @@ def _item(row: dict[str, Any]) -> Item:
 def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
+
+
+def _refuse_wide(stream: IO[bytes], name: str) -> None:
+    """Refuse UTF-16 and UTF-32, of which every line would be a bad one; reads nothing away.
+
+    Raises:
+        BadInput: the first bytes are those of one of them.
+    """
+    if isinstance(stream, io.BufferedReader):
+        head = stream.peek(4)[:4]
+    elif stream.seekable():
+        head = stream.read(4)
+        stream.seek(-len(head), os.SEEK_CUR)
+    else:
+        return
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)) or 0 in head[:2]:
+        raise BadInput(
+            where=name, expected="JSON lines in UTF-8", found="a file in UTF-16 or UTF-32", remedy="Save it as UTF-8."
+        )
 
 
 @contextmanager
@@ -240,6 +278,8 @@ def _writing(out: Path) -> Iterator[IO[bytes]]:
             yield writer
             writer.flush()
         return
+    if out.is_dir():
+        raise _unwritable(out, IsADirectoryError(0, "a folder"))
     try:
         handle, name = tempfile.mkstemp(dir=out.parent, prefix=f".{out.name}.", suffix=".part")
     except OSError as problem:
@@ -265,6 +305,8 @@ def _umask() -> int:
 
 def _unwritable(out: Path, problem: OSError) -> BadInput:
     found = problem.strerror or str(problem)
+    if not out.parent.is_dir():
+        found = f"no folder {out.parent}"
     return BadInput(
         where=str(out), expected="a place to write", found=found, remedy="Name a file in a folder there is."
     )

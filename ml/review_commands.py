@@ -19,10 +19,12 @@ from pydantic import ValidationError
 
 from features import collection
 from features.candidates import candidates
+from features.catalog import load_catalog
 from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment
 from features.sources.reviews import ConfirmedMeasure, Review
 from features.store import Store
+from ml.asked import asked_mineral, asked_moment, asked_supplier
 from ml.knowledge import open_store
 from ml.settings import load_settings
 
@@ -52,7 +54,10 @@ def list_candidates(
         ConfigError: a date is no date.
     """
     store, now = _open(home)
-    found = _candidates(store, as_moment(as_of) if as_of else now)
+    catalog = load_catalog()
+    mineral = mineral and asked_mineral(catalog, mineral)
+    supplier = supplier and asked_supplier(catalog, supplier)
+    found = _candidates(store, asked_moment(as_of, now=now))
     keep = pd.Series(True, index=found.index) if state == "all" else found["state"].eq(state)
     if mineral:
         keep &= found["minerals"].str.split(";").map(lambda ids: mineral in ids).astype(bool)
@@ -98,6 +103,7 @@ def review(
             not of the form that a measure has.
     """
     store, now = _open(home)
+    changes = _of_the_catalogue(changes)
     found = _named(_candidates(store, now), candidate)
     decision = DECISIONS[action]
     if decision == "reopened" and found["state"] == "open":
@@ -122,6 +128,19 @@ def review(
         raise _said_wrongly(problem) from None
     _take(store, told, now=now)
     return json.loads(told.model_dump_json())
+
+
+def _of_the_catalogue(changes: Mapping[str, Any]) -> dict[str, Any]:
+    catalog, out = load_catalog(), dict(changes)
+    if "supplier" in out:
+        out["supplier"] = asked_supplier(catalog, out["supplier"])
+    if "minerals" in out:
+        out["minerals"] = [asked_mineral(catalog, name) for name in out["minerals"]]
+    if "targeted_importers" in out:
+        out["targeted_importers"] = [
+            asked_supplier(catalog, name, option="--target") for name in out["targeted_importers"]
+        ]
+    return out
 
 
 def _open(home: Path | None) -> tuple[Store, dt.datetime]:

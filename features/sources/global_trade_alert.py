@@ -36,7 +36,17 @@ from features.catalog import Catalog, load_catalog
 from features.errors import ConfigError, UnknownCode
 from features.knowledge_time import Lag
 from features.sources.global_trade_layouts import answers, from_csv, from_json
-from features.sources.measure_acts import Account, Act, measure_rows, severity_of
+from features.sources.measure_acts import (
+    EARLIEST,
+    WRONG_DATE,
+    Account,
+    Act,
+    WrongDate,
+    farthest,
+    measure_rows,
+    read_day,
+    severity_of,
+)
 from features.sources.measure_words import (
     act_text,
     dates_in,
@@ -138,7 +148,12 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     """Turn a raw table into rows of `measures` and an account of the interventions that gave none."""
     account, acts = Account(file), {}
     for entry in raw.to_dict("records"):
-        if (act := _act(entry, catalog, account)) is None:
+        try:
+            act = _act(entry, catalog, account, now=now)
+        except WrongDate as problem:
+            account.leave_out(entry["row"], problem.field, problem.cell, WRONG_DATE)
+            continue
+        if act is None:
             continue
         if act.event_id in acts:
             account.leave_out(entry["row"], "id", entry["title"], "listed twice")
@@ -149,13 +164,15 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     return Harvest({"measures": rows}, rejections([]), dict(account.counts), account.listed())
 
 
-def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account) -> Act | None:
+def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account, *, now: dt.datetime) -> Act | None:
     title, text = plain(entry["title"]), act_text(plain(entry["text"]))
 
     def without(field: str, reason: str) -> Act | None:
         account.leave_out(entry["row"], field, title, reason)
         return None
 
+    if not re.fullmatch(r"[0-9]+", entry["id"]):
+        return without("id", "id that is no number" if entry["id"] else "without an id")
     kind = KINDS.get(entry["type"])
     suppliers = _countries(entry["implementers"], catalog)
     targets = targets_in(title, catalog)
@@ -172,9 +189,11 @@ def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account) -> Act | 
     minerals, is_sure = _minerals(entry, title, text, codes, catalog)
     if not minerals:
         return without("minerals", "its text names no mineral")
-    announced, effective, is_told = _dates(entry, text)
+    announced, effective, is_told = _dates(entry, text, now=now)
     if announced is None:
         return without("date", "without a date")
+    if announced > now.date():
+        return without("effective", "to come into force, and nobody says when it was announced")
     if _is_easing(entry["evaluation"], title):
         kind = "easing"
     is_murky = entry["evaluation"].lower() in MURKY
@@ -187,7 +206,7 @@ def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account) -> Act | 
         severity=severity_of(kind),
         announced=announced,
         effective=effective,
-        ended=_day(entry["removed"]),
+        ended=read_day(entry["removed"], "removed", until=farthest(now)),
         confidence="low" if is_murky or not is_sure else "high" if is_told else "medium",
         targets=targets,
         hs_codes=codes,
@@ -208,23 +227,18 @@ def _minerals(
     return minerals_in(entry["tags"].replace(";", ", ")), False
 
 
-def _dates(entry: Mapping[str, Any], text: str) -> tuple[dt.date | None, dt.date | None, bool]:
+def _dates(entry: Mapping[str, Any], text: str, *, now: dt.datetime) -> tuple[dt.date | None, dt.date | None, bool]:
     """Give announcement, day in force, and whether the announcement is told rather than taken from the latter."""
-    announced, effective = _day(entry["announced"]), _day(entry["effective"])
+    announced = read_day(entry["announced"], "announced", until=now.date())
+    effective = read_day(entry["effective"], "effective", until=farthest(now))
     if announced is not None:
         return announced, effective, True
     for at, day in dates_in(text[:400]):
         is_near = effective is None or -3 * 366 < (day - effective).days < 366
+        is_near = is_near and EARLIEST <= day <= now.date()
         if is_near and re.search(r"(?:^|[.] )On (?:the )?$", text[max(0, at - 8) : at]):
             return day, effective, True
     return effective, effective, False
-
-
-def _day(cell: str) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(cell[:10])
-    except ValueError:
-        return None
 
 
 def _is_easing(evaluation: str, title: str) -> bool:

@@ -12,6 +12,8 @@ reason and listed.
   that the text of a strategy or a mining law mentions gives no row: it is listed.
 - `yearEnded` is a year: an act that ended in it counts as ended on its last day.
 - `status` Announced is a plan: severity 1.
+- A date or year before 1990 or after the day of reading (an end: more than 50 years after it) cannot be right; such an
+  entry is left out.
 - `dateModified` is in milliseconds. A day after it is a slip; such an entry is left out.
 - Minerals are those that the title names, else those of the text.
 - The tracker gives no list of products and no ids: an entry's id is made of its title, year and countries.
@@ -34,7 +36,16 @@ import pandas as pd
 from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import Lag
-from features.sources.measure_acts import Account, Act, measure_rows, severity_of
+from features.sources.measure_acts import (
+    EARLIEST,
+    WRONG_DATE,
+    Account,
+    Act,
+    WrongDate,
+    farthest,
+    measure_rows,
+    severity_of,
+)
 from features.sources.measure_words import (
     act_text,
     dates_in,
@@ -73,6 +84,8 @@ COLUMNS = (
 BAN, CONTROLS, IMPORTS = "Export and import ban", "Export controls and restrictions", "Import controls and restrictions"
 EUROPEAN_UNION = "EUR"
 DAY_FORMS = ("%Y-%m-%d", "%d-%m-%Y")
+# Milliseconds of 1990 and 2100.
+STAMPS = (631_152_000_000, 4_102_444_800_000)
 # Said in entries of other families; often added by a later edit, so that the entry's date is not the ban's.
 PLAIN_BAN = re.compile(
     r"\b(?:prohibit(?:s|ed|ing)?|ban(?:s|ned|ning)?) (?:on )?(?:the )?exports? of (?:raw|unprocessed|ores?)",
@@ -99,8 +112,10 @@ def parse(path: Path) -> pd.DataFrame:
 
 def released(raw: pd.DataFrame) -> dt.datetime | None:
     """Give when the newest entry was modified: the file cannot be older."""
-    stamps = pd.to_numeric(raw["dateModified"], errors="coerce").dropna()
-    return None if stamps.empty else pd.Timestamp(stamps.max(), unit="ms", tz="UTC").to_pydatetime()
+    stamps = pd.to_numeric(raw["dateModified"], errors="coerce")
+    # A stamp of another century says nothing about the file; its entry is left out.
+    stamps = stamps[stamps.between(*STAMPS)]
+    return None if stamps.empty else pd.Timestamp(int(stamps.max()), unit="ms", tz="UTC").to_pydatetime()
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None, now: dt.datetime) -> Harvest:
@@ -111,7 +126,12 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     """
     account, acts = Account(file), {}
     for entry in raw.to_dict("records"):
-        if (act := _act(entry, catalog, account)) is None:
+        try:
+            act = _act(entry, catalog, account, now=now)
+        except WrongDate as problem:
+            account.leave_out(entry["row"], problem.field, problem.cell, WRONG_DATE)
+            continue
+        if act is None:
             continue
         if act.event_id in acts:
             account.leave_out(entry["row"], "title", entry["title"], "listed twice")
@@ -122,7 +142,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     return Harvest({"measures": rows}, rejections([]), dict(account.counts), account.listed())
 
 
-def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account) -> Act | None:
+def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account, *, now: dt.datetime) -> Act | None:
     title = plain(entry["title"])
 
     def without(field: str, reason: str) -> Act | None:
@@ -137,7 +157,7 @@ def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account) -> Act | 
     minerals = minerals_in(title) or minerals_in(text)
     if not minerals:
         return without("description", "names no mineral of the catalogue")
-    announced, year, confidence = _announced(entry, text)
+    announced, year, confidence = _announced(entry, text, until=now.date())
     if announced is None and year is None:
         return without("year", "without a year")
     modified = _modified(entry)
@@ -160,8 +180,8 @@ def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account) -> Act | 
         severity=severity_of(kind, is_plan=is_plan),
         announced=announced,
         year=year,
-        effective=None if is_plan else _effective(text, announced),
-        ended=_ended(entry),
+        effective=None if is_plan else _effective(text, announced, until=farthest(now)),
+        ended=_ended(entry, until=farthest(now)),
         confidence=confidence,
         targets=targets,
         hs_codes=hs_codes_in(text),
@@ -218,41 +238,58 @@ def _suppliers(entry: Mapping[str, Any], account: Account, catalog: Catalog, *, 
     return tuple(sorted(found))
 
 
-def _announced(entry: Mapping[str, Any], text: str) -> tuple[dt.date | None, int | None, str]:
+def _announced(entry: Mapping[str, Any], text: str, *, until: dt.date) -> tuple[dt.date | None, int | None, str]:
     """Give the day (or None), the year where there is no day, and how sure that is."""
+    told = entry["datePromulgated"].strip()
     for form in DAY_FORMS:
         try:
-            return dt.datetime.strptime(entry["datePromulgated"], form).replace(tzinfo=dt.UTC).date(), None, "high"
+            day = dt.datetime.strptime(told, form).replace(tzinfo=dt.UTC).date()
         except ValueError:
             continue
-    years = [cell for cell in (entry["datePromulgated"], entry["year"]) if re.fullmatch(r"[12]\d{3}", cell)]
-    if not years:
+        if not EARLIEST <= day <= until:
+            raise WrongDate("datePromulgated", told)
+        return day, None, "high"
+    field = "datePromulgated" if told else "year"
+    if not entry[field].strip():
         return None, None, "low"
-    year = int(years[0])
+    year = _year(entry, field, until=until.year)
     for at, day in dates_in(text):
+        if not EARLIEST <= day <= until:
+            continue
         begins_sentence = re.search(r"(?:^|[.:] )On $", text[max(0, at - 5) : at])
         if day.year in (year, year - 1) and (begins_sentence or ANNOUNCED.search(text[max(0, at - 200) : at])):
             return day, None, "medium"
     return None, year, "low"
 
 
-def _effective(text: str, announced: dt.date | None) -> dt.date | None:
+def _effective(text: str, announced: dt.date | None, *, until: dt.date) -> dt.date | None:
     # Only near the beginning: what stands further down was often added when the act was amended.
     for at, day in dates_in(text[:500]):
         before = text[max(0, at - 40) : at].lower()
         if re.search(r"(?:effective|from|starting|as of|force|effect)(?: from| on| as of| since)* $", before):
             near = announced is None or abs((day - announced).days) < 1100
-            return day if near else None
+            return day if near and EARLIEST <= day <= until else None
     return None
 
 
-def _ended(entry: Mapping[str, Any]) -> dt.date | None:
-    return dt.date(int(entry["yearEnded"]), 12, 31) if re.fullmatch(r"[12]\d{3}", entry["yearEnded"]) else None
+def _ended(entry: Mapping[str, Any], *, until: dt.date) -> dt.date | None:
+    return dt.date(_year(entry, "yearEnded", until=until.year), 12, 31) if entry["yearEnded"].strip() else None
+
+
+def _year(entry: Mapping[str, Any], field: str, *, until: int) -> int:
+    cell = entry[field].strip()
+    if not re.fullmatch(r"[0-9]{4}", cell) or not EARLIEST.year <= int(cell) <= until:
+        raise WrongDate(field, cell)
+    return int(cell)
 
 
 def _modified(entry: Mapping[str, Any]) -> dt.date | None:
-    stamp = entry["dateModified"]
-    return dt.datetime.fromtimestamp(int(stamp) / 1000, tz=dt.UTC).date() if stamp.isdigit() else None
+    stamp = entry["dateModified"].strip()
+    if not stamp:
+        return None
+    if not re.fullmatch(r"[0-9]{1,16}", stamp) or not STAMPS[0] <= int(stamp) <= STAMPS[1]:
+        raise WrongDate("dateModified", stamp)
+    return dt.datetime.fromtimestamp(int(stamp) / 1000, tz=dt.UTC).date()
 
 
 def _id(entry: Mapping[str, Any]) -> str:

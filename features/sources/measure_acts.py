@@ -8,6 +8,8 @@ The rules that all of these databases share:
 - **Severity** where the database has no judgement of its own: a ban 3; a quota, a tax, licensing, a processing
   requirement or sanctions 2; anything else 1; and 1 for what is only planned. An easing 1.
 - **Suppliers**: the European Union stands for its members on the day of the act; each has an event id of its own.
+- **Dates** are believed from 1990 on: an announcement until the day of reading, a day in force or an end until 50 years
+  after it. An entry with any other is left out and counted, as its other dates are worth no more.
 - Nothing is dropped silently: `Account` holds every entry that gave no row, with the reason, and its counts add up to
   the number of entries.
 """
@@ -15,6 +17,7 @@ The rules that all of these databases share:
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,7 +28,18 @@ from features import datasets
 from features.datasets import MOMENT
 from features.sources.spec import REJECTED_COLUMNS
 
-__all__ = ["SEVERITY", "Account", "Act", "measure_rows", "severity_of"]
+__all__ = [
+    "EARLIEST",
+    "SEVERITY",
+    "WRONG_DATE",
+    "Account",
+    "Act",
+    "WrongDate",
+    "farthest",
+    "measure_rows",
+    "read_day",
+    "severity_of",
+]
 
 SEVERITY = {
     "export_ban": 3,
@@ -39,6 +53,50 @@ SEVERITY = {
     "other": 1,
 }
 TAKEN = "entries taken as measures"
+WRONG_DATE = "date that cannot be right"
+EARLIEST = dt.date(1990, 1, 1)
+# Some acts end with a treaty or a plan, decades ahead.
+YEARS_AHEAD = 50
+_ISO_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ].*)?", re.DOTALL)
+
+
+class WrongDate(ValueError):
+    """A date of an entry is none, or lies where it cannot be; the entry gives no row."""
+
+    def __init__(self, field_: str, cell: str) -> None:
+        super().__init__(f"{field_}: {cell!r}")
+        self.field, self.cell = field_, cell
+
+
+def farthest(now: dt.datetime) -> dt.date:
+    """Give the last day on which an act known at `now` may take effect or end."""
+    return dt.date(now.year + YEARS_AHEAD, 12, 31)
+
+
+def read_day(cell: str, field_: str, *, until: dt.date) -> dt.date | None:
+    """Read an ISO day, with or without a time of day; None where the cell is empty.
+
+    Args:
+        field_: what the cell is, for the account.
+        until: the last day that can be right; the first is `EARLIEST`.
+
+    Raises:
+        WrongDate: it is no day, or none of those.
+
+    Example:
+        >>> read_day("2023-12-01T00:00:00", "effective", until=dt.date(2030, 1, 1))
+        datetime.date(2023, 12, 1)
+    """
+    if not cell.strip():
+        return None
+    found = _ISO_DAY.fullmatch(cell.strip())
+    try:
+        day = dt.date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        day = None
+    if day is None or not EARLIEST <= day <= until:
+        raise WrongDate(field_, cell)
+    return day
 
 
 @dataclass(frozen=True, slots=True)

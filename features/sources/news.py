@@ -4,14 +4,14 @@ Payload: an archive (RSS 0.9 to 2.0, Atom, JSON Feed, JSON lines, a JSON list, C
 or a round of polls (zip): what each feed of the list answered at one time, failures included.
 
 What a feed answered counts from the moment at which it was fetched. What somebody brings is an archive: its items count
-from the end of the day of their own date, and are flagged; an item without a date counts from the moment it came.
+from the end of the day of their own date, and are flagged; an item without a date counts from the moment it came, and
+one whose date cannot be right is left out.
 Links and coverage are made where items are stored (`features/collection/streams.py`), as they need all of them.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -23,14 +23,13 @@ import pandas as pd
 from features.catalog import Catalog, load_catalog
 from features.datasets import MOMENT
 from features.errors import BadInput
-from features.sources.feeds.archives_of_news import read_json_lines, read_markdown, read_records, read_table_of_news
+from features.sources.feeds.archives_of_news import read_json, read_markdown, read_table_of_news
 from features.sources.feeds.feed_bytes import decode
 from features.sources.feeds.feed_dates import is_day_first, read_date
 from features.sources.feeds.feed_items import (
     RAW_COLUMNS,
     Limits,
-    is_json_feed,
-    read_json_feed,
+    identities,
     read_xml_feed,
 )
 from features.sources.feeds.plain_text import digest, slug
@@ -193,36 +192,13 @@ def _reader(text: str, where: str, *, is_live: bool) -> _Reader:
     if text.startswith("<"):
         return lambda text, where, base, limits: read_xml_feed(text, where=where, base=base, limits=limits)
     if text[0] in "{[":
-        return _read_json
+        return read_json
     if is_live:
         expected, remedy = "a news feed: RSS, Atom or JSON Feed", "Has the feed moved?"
         raise BadInput(where=where, expected=expected, found=repr(text[:40]), remedy=remedy)
     if text[0] == "#":
         return lambda text, where, base, limits: read_markdown(text, where=where, limits=limits)
     return lambda text, where, base, limits: read_table_of_news(text, where=where, limits=limits)
-
-
-def _read_json(text: str, where: str, base: str, limits: Limits) -> tuple[pd.DataFrame, dict[str, int]]:
-    try:
-        told = json.loads(text)
-    except RecursionError:
-        told = None
-    except ValueError as problem:
-        if not base and text[0] == "{":
-            return read_json_lines(text, where=where, limits=limits)
-        raise BadInput(where=where, expected="JSON", found=str(problem), remedy="Is the file whole?") from None
-    if is_json_feed(told):
-        return read_json_feed(told, where=where, base=base, limits=limits)
-    if not base and isinstance(told, Mapping):
-        told = [told]
-    if not base and isinstance(told, list) and all(isinstance(each, Mapping) for each in told):
-        return read_records(told, where=where, limits=limits)
-    raise BadInput(
-        where=where,
-        expected="a JSON Feed" if base else "a JSON Feed or a list of news items",
-        found=f"other JSON ({type(told).__name__})",
-        remedy="Is this a file of news?",
-    )
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: None, now: dt.datetime) -> Harvest:
@@ -244,7 +220,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: None, now:
     counts["items whose date cannot be right" + (", left out" if not is_live else "")] = int(is_misdated.sum())
     # Nobody could bring an item before its day was over, whatever its date says.
     known = came if is_live else (published.dt.floor("D") + A_DAY).fillna(came).clip(upper=came)
-    identity = raw["identity"].where(raw["identity"].ne(""), raw["title"] + "\n" + raw["published"])
+    identity = identities(raw, feed)
     publisher = raw["publisher"].mask(raw["publisher"].eq(""), _of_feeds(feed, "publisher"))
     language = _of_feeds(feed, "language")
     rows = pd.DataFrame(
@@ -269,7 +245,9 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: None, now:
     if not is_live:
         rows = rows[~is_misdated]
     first = ~rows["item_id"].duplicated()
-    counts["items told twice"] = int((~first).sum())
+    is_same = rows.duplicated(["item_id", "content_hash"])
+    counts["items told twice"] = int(is_same.sum())
+    counts["items with the id of another, other title"] = int((~first & ~is_same).sum())
     told = {what: number for what, number in counts.items() if number}
     return Harvest({"news": _typed(rows[first])}, rejections([]), told, polls=polls)
 

@@ -80,6 +80,20 @@ def test_a_broken_event_is_named(field: str, value: object):
         datasets.check("measures", rows("measures", [good[0], {**good[1], field: value}]), where="events.csv")
 
 
+@pytest.mark.parametrize("name", ["measures", "incidents"])
+@pytest.mark.parametrize("field", ["announced_at", "effective_at", "ended_at", "available_at"])
+@pytest.mark.parametrize("year", ["0200", "1899", "2200", "9999"])
+def test_a_moment_of_an_event_lies_in_our_time(name: str, field: str, year: str):
+    good = event("a", "cobalt", "COD", "2010-01-05")
+    table = rows(name, [good, good | {"event_id": "b"}])
+    if field not in table:
+        return
+    moment = pd.Timestamp(f"{year}-06-01", tz="UTC")
+    table.loc[1, field] = moment
+    with pytest.raises(BadInput, match=f"row 2, field {field}: expected in_range"):
+        datasets.check(name, table.astype({field: datasets.MOMENT}), where="events.csv")
+
+
 def test_an_unknown_dataset_is_refused_with_the_known_ones():
     with pytest.raises(
         BadInput, match="one of trade, mirror_trade, prices, production, production_monthly, governance"

@@ -119,6 +119,13 @@ def test_help_lists_every_command_and_nothing_at_all_shows_the_help(ask: Ask) ->
     assert alone.code == 2
 
 
+def test_the_help_of_dataset_names_all_datasets(ask: Ask) -> None:
+    from features.datasets import DATASETS
+
+    assert cli.DATASETS_HELP.rstrip(".").replace(" or ", ", ").split(", ") == list(DATASETS)
+    assert "news_coverage" in ask("dataset", "--help").out
+
+
 def test_the_command_line_loads_no_heavy_library(repo_root: Path) -> None:
     code = f"import sys, ml.cli; print([name for name in {HEAVY!r} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], cwd=repo_root, capture_output=True, text=True, check=True)

@@ -69,7 +69,10 @@ def test_a_list_shows_sources_days_and_evidence_newest_first(capsys, monkeypatch
     ("words", "ids"),
     [
         (["--mineral", "copper"], ["a"]),
-        (["--supplier", "CHN"], ["t"]),
+        (["--supplier", "chn"], ["t"]),
+        (["--as-of", "0001-01-01"], []),
+        (["--as-of", "1900-01-01"], []),
+        (["--kind", "sanctions", "--since", "2020-01-01"], []),
         (["--kind", "easing"], ["e"]),
         (["--in-force"], ["a"]),
         (["--since", "2020-01-01"], ["e", "a"]),
@@ -90,13 +93,33 @@ def test_a_list_on_the_screen_shows_brackets_as_they_are(capsys, monkeypatch):
 
 
 @pytest.mark.usefixtures("home")
-@pytest.mark.parametrize("words", [["list", "--kind", "tax"], ["list", "--since", "May"], ["counts", "--by", "planet"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["list", "--kind", "tax"],
+        ["list", "--since", "May"],
+        ["counts", "--by", "planet"],
+        ["list", "--as-of", "2999-01-01"],
+        ["counts", "--as-of", "2999-01-01"],
+        ["list", "--as-of", "May"],
+        ["list", "--supplier", "ZZZ"],
+        ["list", "--mineral", "unob"],
+    ],
+)
 def test_wrong_use_is_told(capsys, monkeypatch, words: list[str]):
     monkeypatch.setattr(sys, "argv", ["oresight", "measures", *words])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == ConfigError("").exit_code
-    assert words[-1] in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert words[-1] in said
+    assert words[-2] in said or "--kind" in words
+
+
+@pytest.mark.usefixtures("home")
+def test_before_anything_was_known_there_is_nothing_to_list_or_count(capsys, monkeypatch):
+    assert "0 measures as known on 1900-01-01" in run(capsys, monkeypatch, "list", "--as-of", "1900-01-01")
+    assert json.loads(run(capsys, monkeypatch, "counts", "--as-of", "0001-01-01", "--json"))["counts"] == []
 
 
 @pytest.mark.usefixtures("home")

@@ -66,6 +66,7 @@ BAD = [
     ('{"title": "t", "n": NaN}', ""),
     ('{"title": "t", "n": 1e999}', ""),
     ("[" * 100_000, ""),
+    ('{"title": "t", "n": ' + "9" * 5000 + "}", ""),
 ]
 
 
@@ -81,7 +82,35 @@ def test_bad_lines_are_told_and_the_good_ones_written(tmp_path: Path) -> None:
     assert [(each["line"], each["field"]) for each in told["bad"]] == [
         (number, field) for number, (_, field) in enumerate(BAD, start=2)
     ]
-    assert "line 5, title: expected text, found no such field" in done.stderr
+    assert "line 5 of in.jsonl, title: expected text, found no such field; correct the line" in done.stderr
+    assert "line 2 of in.jsonl: expected a JSON object, found text that is no JSON from character 2 on" in done.stderr
+    assert "line 13 of in.jsonl: expected a JSON object, found the number 1e999, which is too large" in done.stderr
+    assert "found a number of 5,000 digits; correct the line" in done.stderr
+    assert "line 1 column" not in done.stderr
+    assert "int_max_str_digits" not in done.stderr
+    assert "in.jsonl" not in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_another_encoding_is_told_once_and_nothing_is_written(tmp_path: Path, encoding: str):
+    text = f"{json.dumps(ITEM)}\n" * 3
+    (tmp_path / "in.jsonl").write_bytes(text.encode(encoding))
+    for source, more in ((tmp_path / "in.jsonl", {}), ("-", {"input": text.encode(encoding)})):
+        done = run("link", source, "--out", tmp_path / "out.jsonl", **more)
+        assert isinstance(done.exception, BadInput)
+        assert "Save it as UTF-8" in str(done.exception)
+        assert done.exception.exit_code == 3
+        assert not (tmp_path / "out.jsonl").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+@pytest.mark.parametrize(("out", "words"), [("no/out.jsonl", "no folder"), (".", "a folder")])
+def test_the_place_for_the_result_is_tried_before_anything_is_linked(
+    out: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(news_linking, "link_many", lambda *_, **__: pytest.fail("linked"))
+    with pytest.raises(BadInput, match=words):
+        link_file(write(tmp_path / "in.jsonl", ITEM), tmp_path / out, workers=1, say=lambda line: None)
 
 
 def test_bytes_that_are_no_utf8_are_told(tmp_path: Path) -> None:
@@ -90,7 +119,7 @@ def test_bytes_that_are_no_utf8_are_told(tmp_path: Path) -> None:
     bad: list[BadLine] = []
     with source.open("rb") as stream:
         assert len(list(read_items(stream, bad.append))) == 1
-    assert [str(each) for each in bad] == ["line 2: expected UTF-8, found the byte 0xe9"]
+    assert [each.told("a") for each in bad] == ["line 2 of a: expected UTF-8, found the byte 0xe9; correct the line"]
 
 
 def test_a_line_too_long_is_told_and_not_held(monkeypatch: pytest.MonkeyPatch) -> None:

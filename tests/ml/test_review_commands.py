@@ -74,7 +74,8 @@ def test_candidates_are_listed_and_filtered(ask):
     assert told["candidates"] == 2
     (one,) = ask("candidates", "--mineral", "cobalt")[1]["newest"]
     assert (one["supplier"], one["kind"], one["feeds"]) == ("COD", "export_ban", 2)
-    assert ask("candidates", "--supplier", "ZMB")[1]["candidates"] == 1
+    assert ask("candidates", "--supplier", "zmb")[1]["candidates"] == 1
+    assert ask("candidates", "--supplier", "ZZZ")[0] == 2
     assert ask("candidates", "--since", "2026-03-03")[1]["candidates"] == 0
     assert ask("candidates", "--as-of", "2026-03-01")[1]["candidates"] == 0
     assert ask("candidates", "--state", "open?")[0] == 2
@@ -128,6 +129,8 @@ def test_a_rejected_candidate_stays_out_and_is_kept_with_its_reason(ask, home: P
         (("--confirm", "--reject", "--why", "x"), "exclude"),
         (("--confirm", "--why", "x"), "--mineral"),
         (("--confirm", "--why", "x", "--mineral", "tin", "--kind", "tariff"), "kind"),
+        (("--confirm", "--why", "x", "--mineral", "tinn"), "--mineral"),
+        (("--confirm", "--why", "x", "--mineral", "tin", "--target", "ZZZ"), "--target"),
         (("--confirm", "--why", "x", "--mineral", "tin", "--announced", "March"), "announced_on"),
         (("--reject", "--why", "x", "--severity", "2"), "severity"),
         (("--reopen", "--why", "x"), "open already"),

@@ -18,9 +18,9 @@ from typing import Any
 import pandas as pd
 
 from features.errors import BadInput
-from features.sources.feeds.feed_items import Limits, RawItem, raw_table
+from features.sources.feeds.feed_items import Limits, RawItem, is_json_feed, raw_table, read_json_feed
 
-__all__ = ["read_json_lines", "read_markdown", "read_records", "read_table_of_news"]
+__all__ = ["read_json", "read_json_lines", "read_markdown", "read_records", "read_table_of_news"]
 
 # By what is stored, the names under which archives have it, the best first.
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -38,13 +38,57 @@ HEADING = re.compile(r"(#{2,4})\s+(.+)")
 DELIMITERS = "\t,;|"
 
 
+def read_json(text: str, where: str, base: str, limits: Limits) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Read a JSON Feed, or an archive: a list of objects, one object, or one per line.
+
+    Args:
+        base: the address of a feed, "" for an archive.
+
+    Raises:
+        BadInput: it is none of these.
+    """
+    expected = "a JSON Feed" if base else "a JSON Feed or a list of news items"
+    try:
+        told = json.loads(text)
+    except RecursionError:
+        if not base and _is_lines(text):
+            return read_json_lines(text, where=where, limits=limits)
+        raise BadInput(
+            where=where, expected=expected, found="JSON that is nested too deep", remedy="Is this a file of news?"
+        ) from None
+    except ValueError as problem:
+        if not base and text[0] == "{":
+            return read_json_lines(text, where=where, limits=limits)
+        # Other errors than those of the layout speak of the interpreter's limits for numbers.
+        found = str(problem) if isinstance(problem, json.JSONDecodeError) else "a number of thousands of digits"
+        raise BadInput(where=where, expected="JSON", found=found, remedy="Is the file whole?") from None
+    if is_json_feed(told):
+        return read_json_feed(told, where=where, base=base, limits=limits)
+    if not base and isinstance(told, Mapping):
+        told = [told]
+    found = "JSON of another form"
+    if not base and isinstance(told, list):
+        records = [each for each in told if isinstance(each, Mapping)]
+        if records:
+            table, counts = read_records(records, where=where, limits=limits)
+            return table, counts | {"items that are no JSON object": len(told) - len(records)}
+        found = f"a list of {len(told):,}, none of which is a JSON object" if told else "an empty list"
+    raise BadInput(where=where, expected=expected, found=found, remedy="Is this a file of news?")
+
+
+def _is_lines(text: str) -> bool:
+    head, _, rest = text.partition("\n")
+    return head.startswith("{") and head.rstrip().endswith("}") and bool(rest.strip())
+
+
 def read_json_lines(text: str, *, where: str, limits: Limits) -> tuple[pd.DataFrame, dict[str, int]]:
     """Read one JSON object per line; lines that are none are counted, unless all are.
 
     Raises:
         BadInput: no line is an object with a title.
     """
-    records, broken = [], 0
+    records: list[Mapping[str, Any]] = []
+    broken = 0
     for line in filter(str.strip, text.splitlines()):
         try:
             record = json.loads(line)
@@ -54,6 +98,13 @@ def read_json_lines(text: str, *, where: str, limits: Limits) -> tuple[pd.DataFr
             records.append(record)
         else:
             broken += 1
+    if not records:
+        raise BadInput(
+            where=where,
+            expected="one JSON object per line, or one list of them",
+            found=f"{broken:,} line(s), none of which is a JSON object",
+            remedy="Is the file whole?",
+        )
     table, counts = read_records(records, where=where, limits=limits)
     return table, counts | {"lines that are no JSON object": broken}
 
@@ -134,7 +185,9 @@ def _names(known: set[str], where: str) -> dict[str, str]:
 
 
 def _item(told: Mapping[str, Any]) -> RawItem:
-    text = {key: "" if value is None else str(value) for key, value in told.items()}
+    # A list or an object where text belongs says nothing that could be shown.
+    is_nothing = (type(None), list, dict)
+    text = {key: "" if isinstance(value, is_nothing) else str(value) for key, value in told.items()}
     said = {key: text.get(key, "") for key in NAMES}
     return RawItem(
         title=said["title"],

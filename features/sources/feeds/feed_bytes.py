@@ -11,6 +11,7 @@ import re
 from html.entities import name2codepoint
 
 from features.errors import BadInput
+from features.sources.feeds.plain_text import whole
 
 __all__ = ["FewerItems", "cut_items", "decode", "prepared"]
 
@@ -33,6 +34,7 @@ DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 DOCTYPE_BEGINS = re.compile("<!DOCTYPE", re.IGNORECASE)
 DOCTYPE = re.compile(r"<!DOCTYPE[^\[<>]*(\[[^\]]*\]\s*)?>", re.IGNORECASE)
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+NUMBER = re.compile(r"&#(?:[xX]([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
 ENTITY = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
 XML_ENTITIES = ("amp", "lt", "gt", "quot", "apos")
 ITEM_END = re.compile(r"</(?:\w+:)?(?:item|entry)\s*>", re.IGNORECASE)
@@ -72,7 +74,10 @@ def decode(raw: bytes, *, content_type: str = "", language: str = "") -> tuple[s
     for name in [name for name in declared if name in SEVEN_BITS]:
         if (text := _strictly(raw, name)) is not None:
             return text, name
-    for name in ("utf-8", *declared, *_fallbacks(raw, language)):
+    # UTF-8 but for halves of surrogate pairs, which some programs write.
+    if (text := _strictly(raw, "utf-8", "surrogatepass")) is not None:
+        return whole(text), "utf-8"
+    for name in (*declared, *_fallbacks(raw, language)):
         if (text := _strictly(raw, name)) is not None:
             return text, name
     return raw.decode("cp1252", "replace"), "cp1252"
@@ -97,6 +102,8 @@ def prepared(text: str, *, where: str) -> str:
     begins = DOCTYPE_BEGINS.search(text)
     if begins and (doctype := DOCTYPE.match(text, begins.start())):
         text = text[: doctype.start()] + text[doctype.end() :]
+    # Half a surrogate pair as a number: no character, and parsers stop at it.
+    text = NUMBER.sub(_character, text)
     # XML knows five names; a strict parser stops at any other, and feeds are full of &nbsp;.
     return ENTITY.sub(_resolved, text).strip()
 
@@ -119,9 +126,9 @@ def cut_items(text: str, most: int) -> FewerItems:
     return short
 
 
-def _strictly(raw: bytes, name: str) -> str | None:
+def _strictly(raw: bytes, name: str, errors: str = "strict") -> str | None:
     try:
-        return raw.decode(name)
+        return raw.decode(name, errors)
     except UnicodeError:
         return None
 
@@ -172,6 +179,11 @@ def _outside_of_text(text: str) -> str:
             return "".join([*parts, text[at:]])
         parts.append(text[at:start])
         at = end + len(mark)
+
+
+def _character(number: re.Match[str]) -> str:
+    code = int(number[1], 16) if number[1] else int(number[2])
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF or code > 0x10FFFF else number[0]
 
 
 def _resolved(entity: re.Match[str]) -> str:

@@ -22,9 +22,19 @@ from features.sources.feeds.plain_text import (
     plain_link,
     plain_text,
     split_publisher,
+    whole,
 )
 
-__all__ = ["RAW_COLUMNS", "Limits", "RawItem", "is_json_feed", "raw_table", "read_json_feed", "read_xml_feed"]
+__all__ = [
+    "RAW_COLUMNS",
+    "Limits",
+    "RawItem",
+    "identities",
+    "is_json_feed",
+    "raw_table",
+    "read_json_feed",
+    "read_xml_feed",
+]
 
 RAW_COLUMNS = ["row", "feed", "identity", "title", "summary", "link", "published", "publisher", "language"]
 
@@ -105,13 +115,15 @@ def read_json_feed(
     entries = told.get("items")
     if not isinstance(entries, list):
         raise BadInput(where=where, expected="a JSON Feed with items", found="none", remedy="Is the file whole?")
-    items = [_json_item(entry) for entry in entries[: limits.items] if isinstance(entry, Mapping)]
+    kept = entries[: limits.items]
+    items = [_json_item(entry) for entry in kept if isinstance(entry, Mapping)]
     table, counts = raw_table(items, base=base, language=_string(told.get("language")))
     table.attrs |= {
         "title": plain_text(_string(told.get("title")), most=MOST_TITLE, is_html=False),
         "self": _string(told.get("feed_url")),
     }
-    return table, counts | {"items beyond the limit": max(0, len(entries) - limits.items)}
+    beyond = {"items beyond the limit": max(0, len(entries) - limits.items)}
+    return table, counts | beyond | {"items that are no JSON object": len(kept) - len(items)}
 
 
 def raw_table(items: Iterable[RawItem], *, base: str = "", language: str = "") -> tuple[pd.DataFrame, dict[str, int]]:
@@ -135,18 +147,36 @@ def raw_table(items: Iterable[RawItem], *, base: str = "", language: str = "") -
         rows.append(
             {
                 "row": row,
-                "feed": item.feed,
-                "identity": item.identity.strip() or link,
+                "feed": whole(item.feed),
+                "identity": whole(item.identity.strip()) or link,
                 "title": title,
                 "summary": "" if summary == title else summary,
                 "link": link,
-                "published": "\n".join(item.dates),
+                "published": whole("\n".join(filter(None, map(str.strip, item.dates)))),
                 "publisher": publisher,
                 "language": plain_language(item.language) or plain_language(language) or language_of(title),
             }
         )
     table = pd.DataFrame(rows, columns=RAW_COLUMNS).astype(dict.fromkeys(RAW_COLUMNS[1:], "str") | {"row": "int64"})
     return table, {"items without a title": nameless, "links that lead nowhere": dropped}
+
+
+def identities(raw: pd.DataFrame, feed: pd.Series) -> pd.Series:
+    """Give what each item is called by: its own id or link, else title and date.
+
+    An id that all items of a feed share, under different titles, names none of them: then it is the link, and where
+    that is shared as well, the title.
+
+    Args:
+        raw: `RAW_COLUMNS`.
+        feed: which feed each row is of.
+    """
+    identity = raw["identity"]
+    for other in (raw["link"].where(raw["link"].ne(""), raw["title"]), raw["title"]):
+        told = pd.DataFrame({"identity": identity, "title": raw["title"]}).groupby(feed)
+        is_shared = told["identity"].transform("nunique").eq(1) & told["title"].transform("nunique").gt(1)
+        identity = identity.where(~is_shared | identity.eq(""), other)
+    return identity.where(identity.ne(""), raw["title"] + "\n" + raw["published"])
 
 
 def _json_item(entry: Mapping[str, Any]) -> RawItem:

@@ -21,6 +21,7 @@ __all__ = [
     "plain_text",
     "slug",
     "split_publisher",
+    "whole",
 ]
 
 MOST_TITLE, MOST_SUMMARY, MOST_LINK = 400, 2000, 2000
@@ -32,6 +33,7 @@ COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 INLINE_TAG = re.compile(rf"</?(?:{INLINE})(?:[\s/][^<>]*)?>", re.IGNORECASE)
 TAG = re.compile(r"</?[A-Za-z!?][^<>]*>")
 JOINERS = "\u200c\u200d"
+HALVES = re.compile("[\ud800-\udfff]")
 GOOGLE = ("news.google.com",)
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 SCRIPTS = (("ja", r"[\u3040-\u30ff]"), ("ko", r"[\uac00-\ud7af]"), ("zh", r"[\u4e00-\u9fff]"))
@@ -51,6 +53,16 @@ def plain_text(text: str, *, most: int, is_html: bool = True) -> str:
         text = html.unescape(text)
     text = " ".join("".join(map(_printable, text)).split())
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def whole(text: str) -> str:
+    """Give text that can be encoded: halves of surrogate pairs, which are no characters, become the replacement mark.
+
+    Example:
+        >>> whole("a" + chr(0xD83D)) == "a" + chr(0xFFFD)
+        True
+    """
+    return HALVES.sub("\ufffd", text)
 
 
 def plain_link(link: str, *, base: str = "") -> str:

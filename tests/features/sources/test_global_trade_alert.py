@@ -121,6 +121,51 @@ def test_an_import_ban_is_filed_under_the_supplier_that_its_title_names(tmp_path
     assert found.counts == {"left out: import ban that names no supplier": 1}
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"dateISO": "0200-01-01"}, "effective"),
+        ({"dateISO": "-0044-03-15"}, "effective"),
+        ({"dateISO": "2999-01-01"}, "effective"),
+        ({"dateISO": "2023-13-01"}, "effective"),
+        ({"dateISO": "soon"}, "effective"),
+        ({"dateISO": "1989-12-31"}, "effective"),
+    ],
+)
+def test_a_date_that_cannot_be_right_leaves_the_entry_out_and_is_listed(tmp_path: Path, change: dict, field: str):
+    found = tracker(tmp_path, {}, change)
+    assert found.counts == {"entries taken as measures": 1, "left out: date that cannot be right": 1}
+    (listed,) = found.left_out.to_dict("records")
+    assert (listed["row"], listed["field"], listed["value"]) == (2, field, change["dateISO"])
+    assert len(found.tables["measures"]) == 1
+
+
+def test_announced_and_removed_are_held_to_the_same_and_the_end_may_be_to_come(tmp_path: Path):
+    path = tmp_path / "gta_000.json"
+    days = [{"date_announced": "2026-11-26"}, {"date_announced": "1513-01-01"}, {"date_removed": "9999-12-31"}]
+    days += [{"date_removed": "2035-07-12"}, {"date_implemented": "2034-01-01"}]
+    path.write_text(json.dumps([ANSWER | {"intervention_id": n} | each for n, each in enumerate(days, start=1)]))
+    found = read(path)
+    assert found.counts == {"entries taken as measures": 2, "left out: date that cannot be right": 3}
+    assert found.left_out["field"].tolist() == ["announced", "announced", "removed"]
+
+
+def test_what_is_only_to_come_into_force_is_left_out_and_a_text_dates_nothing_by_an_impossible_day(tmp_path: Path):
+    later = {"dateISO": "2027-02-01", "description": "<p>It will be in force.</p>"}
+    reason = "left out: to come into force, and nobody says when it was announced"
+    assert tracker(tmp_path, later).counts == {reason: 1}
+    told = {"dateISO": "", "description": "<p>On 20 October 1513, the king announced it.</p>"}
+    assert tracker(tmp_path, told).counts == {"left out: without a date": 1}
+
+
+@pytest.mark.parametrize("name", [None, "", "abc", True, 1.5, -3, [1], "\u0661"])
+def test_an_entry_without_a_number_as_id_is_left_out(tmp_path: Path, name: object):
+    found = tracker(tmp_path, {}, {"id": name})
+    assert found.counts["entries taken as measures"] == 1
+    assert sum(number for reason, number in found.counts.items() if "id" in reason.split(": ")[-1].split()) == 1
+    assert found.left_out["field"].tolist() == ["id"]
+
+
 def test_a_csv_row_has_products_days_and_its_end(tmp_path: Path):
     path = tmp_path / "gta-restrictions.csv"
     with path.open("w", newline="") as file:

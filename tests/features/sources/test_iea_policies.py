@@ -132,6 +132,33 @@ def test_an_end_by_year_is_its_last_day_and_a_later_fact(tmp_path: Path):
     assert table["ended_at"].tolist()[1] == utc("2024-12-31")
 
 
+@pytest.mark.parametrize(
+    ("field", "cell"),
+    [
+        ("datePromulgated", "0200-01-01"),
+        ("datePromulgated", "2999-01-01"),
+        ("datePromulgated", "15-03-0044"),
+        ("datePromulgated", "last May"),
+        ("datePromulgated", "1513"),
+        ("year", "1200"),
+        ("year", "2027"),
+        ("yearEnded", "9999"),
+        ("dateModified", "9" * 30),
+        ("dateModified", "-5"),
+    ],
+)
+def test_a_date_that_cannot_be_right_leaves_the_entry_out_and_is_listed(tmp_path: Path, field: str, cell: str):
+    found = harvest(tmp_path, {}, ({"datePromulgated": ""} if field == "year" else {}) | {field: cell})
+    assert found.counts == {"entries taken as measures": 1, "left out: date that cannot be right": 1}
+    assert found.left_out[["row", "field", "value"]].to_numpy().tolist() == [[2, field, cell]]
+    raw = iea_policies.parse(tmp_path / "IEA_CM_Policies.csv")
+    assert iea_policies.released(raw) == dt.datetime(2025, 6, 24, 15, 16, 3, 236000, tzinfo=dt.UTC)
+
+
+def test_an_end_may_be_planned(tmp_path: Path):
+    assert pd.isna(one(tmp_path, yearEnded="2050")["ended_at"])
+
+
 def test_broken_json_is_told_with_row_and_field(tmp_path: Path):
     with pytest.raises(BadInput, match="row 1, field policyType"):
         harvest(tmp_path, {"policyType": '[{"family":'})

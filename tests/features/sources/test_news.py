@@ -67,18 +67,56 @@ def test_an_archived_item_is_known_when_its_day_is_over_an_undated_one_when_it_c
 
 def test_an_item_is_called_by_its_guid_else_its_link_else_title_and_date(tmp_path: Path):
     guid = [dated("One", "", guid="a", link="https://x.org/1"), dated("Other", "", guid="a", link="https://x.org/2")]
+    more = dated("More", "", guid="b", link="https://x.org/3")
     first, second = (items(archive(tmp_path / n / "f.xml", rss(each))) for n, each in zip("ab", guid, strict=True))
     assert first["item_id"].tolist() == second["item_id"].tolist()
     assert first["content_hash"].tolist() != second["content_hash"].tolist()
-    assert len(items(archive(tmp_path / "f.xml", rss(*guid)))) == 1
+    told = harvest(archive(tmp_path / "f.xml", rss(*guid, guid[0], more)))
+    assert told.tables["news"]["title"].tolist() == ["One", "More"]
+    assert told.counts["items with the id of another, other title"] == 1
+    assert told.counts["items told twice"] == 1
     other_feed = items(archive(tmp_path / "g.xml", rss(guid[0])))
     assert other_feed["item_id"].tolist() != first["item_id"].tolist()
     link = [dated("One", "", link="https://x.org/1"), dated("Other", "", link="https://x.org/1")]
-    assert len(items(archive(tmp_path / "h.xml", rss(*link)))) == 1
+    assert len(items(archive(tmp_path / "h.xml", rss(*link, more)))) == 2
     bare = [dated("One", f"Tue, {day} Jul 2020 03:33:16 GMT") for day in (14, 15, 15)]
     found = harvest(archive(tmp_path / "i.xml", rss(*bare)))
     assert len(found.tables["news"]) == 2
     assert found.counts["items told twice"] == 1
+
+
+@pytest.mark.parametrize("links", [("https://x.org/1", "https://x.org/2", ""), ("https://x.org/",) * 3, ("", "", "")])
+def test_an_id_that_a_whole_feed_shares_names_none_of_its_items(tmp_path: Path, links: tuple[str, ...]):
+    told = [dated(title, "", guid="feed", link=link) for title, link in zip(("A", "B", "C"), links, strict=True)]
+    found = harvest(polled(tmp_path / "polls.zip", rss(*told)))
+    assert found.tables["news"]["title"].tolist() == ["A", "B", "C"]
+    again = items(polled(tmp_path / "again.zip", rss(*told[1:])))
+    assert set(again["item_id"]) < set(found.tables["news"]["item_id"])
+    assert len(items(polled(tmp_path / "same.zip", rss(told[0], told[0])))) == 1
+
+
+def test_halves_of_characters_are_replaced_and_refuse_nothing(tmp_path: Path):
+    half = "a\ud83d"
+    record = dict.fromkeys(("title", "summary", "id", "publisher", "language", "feed"), half)
+    feed = {"version": "https://jsonfeed.org/version/1", "items": [{"id": half, "title": half}, 5]}
+    xml = b"<rss version='2.0'><channel><item><title>a &#xD83D;</title><guid>&#55357;</guid></item></channel></rss>"
+    files = {
+        "a.jsonl": json.dumps(record).encode(),
+        "b.json": json.dumps(feed).encode(),
+        "c.xml": xml,
+        "d.jsonl": '{"title": "鈷a\ud83d"}'.encode("utf-8", "surrogatepass"),
+    }
+    titles = [items(archive(tmp_path / name, body))["title"].tolist() for name, body in files.items()]
+    assert titles == [["a"], ["a"], ["a \ufffd"], ["鈷a\ufffd"]]
+
+
+def test_what_a_list_holds_beside_items_is_counted(tmp_path: Path):
+    told = [{"title": "One"}, 5, None, {"title": {"deep": 1}}, {"title": "Two", "date": " "}]
+    found = harvest(archive(tmp_path / "a.json", json.dumps(told).encode()))
+    assert found.tables["news"]["title"].tolist() == ["One", "Two"]
+    assert found.counts["items that are no JSON object"] == 2
+    assert found.counts["items without a title"] == 1
+    assert found.counts["items without a date"] == 2
 
 
 def test_the_list_names_language_and_publisher_of_a_feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -198,7 +236,11 @@ def test_json_lines_may_name_feed_link_and_publisher(tmp_path: Path):
         ("a.xml", b"<html><body>Down</body></html>", "RSS, Atom or JSON Feed"),
         ("a.xml", b"<rss version='2.0'><channel/></rss>", "none with a title"),
         ("a.json", b'{"a": 1}', "title, headline"),
-        ("a.json", b"[1, 2]", "found other JSON"),
+        ("a.json", b"[1, 2]", "found a list of 2, none of which is a JSON object"),
+        ("a.json", b"[]", "found an empty list"),
+        ("a.json", b"[" * 100_000, "found JSON that is nested too deep"),
+        ("a.json", b'[{"title": ' + b"9" * 5000 + b"}]", "found a number of thousands of digits"),
+        ("a.jsonl", b"{\n{\n", "found 2 line.s., none of which is a JSON object"),
         ("a.jsonl", b"", "an empty file"),
         ("a.md", b"# Notes\n\n## One\n", "a first heading that ends with a date"),
         ("a.md", b"# Notes (20200714)\n", "none with a title"),
