@@ -14,6 +14,8 @@ from features.text.rules import RELIEF, Rule, packaged_rules, points
 
 # Kinds of names that tell something of the event: a mine is stopped, a company struck, a country at war.
 _KINDS = ("mineral", "country", "place", "company", "mine")
+# Where a hint is more than a hint: "burns" is little, "Escondida burns" is a fire.
+_SITES = frozenset({"company", "mine"})
 # Cues inside such names are not meant: "Austral Gold", "Olympic Dam", "gold medal".
 _MASKING = frozenset({"company", "mine", "nothing"})
 _POINTS_SCALE = 0.2
@@ -49,6 +51,8 @@ def read(entities: Entities, patterns: Patterns | None = None, rules: tuple[Rule
     # What the title leaves open the item as a whole may say.
     is_mining = bool(entities.minerals) or "mining" in everything
     standing.add("in_mining" if is_mining else "not_in_mining")
+    if "mining" in everything or any(mention.kind in _SITES for mention in entities.mentions):
+        standing.add("at_site")
     found = points(rules, title | standing, everything | standing)
     kinds = {mention.kind for mention in entities.mentions if mention.kind in _KINDS}
     if entities.minerals:
@@ -81,7 +85,7 @@ def _is_relieved(hits: list[Hit], near: int) -> bool:
         for one in hits
         if cue in one.cues
         for other in hits
-        if other is not one and not ended.isdisjoint(other.cues)
+        if not ended.isdisjoint(other.cues)
     )
 
 

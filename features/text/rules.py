@@ -1,8 +1,10 @@
 """What cues mean together: rules that give points to event types, whatever the language.
 
 `features/catalog/event_rules.csv` lists them as data: event_type, needs (cues that must all be there), unless (cues of
-which none may be there), points, note. Beside the cues of `event_patterns.csv` there are `relief` and four that say
-where the item stands: `in_mining`, `not_in_mining`, `with_supplier`, `without_supplier`. A rule that holds in the title
+which none may be there), points, note. Beside the cues of `event_patterns.csv` there are `relief` and those that say
+where the item stands: `in_mining`, `not_in_mining`, `with_supplier`, `without_supplier`, and `at_site` where a mine or
+a company is named or the words are those of mines. A cue that ends in `_hint` has words that mean other things as
+often (`burns`, `court`) and counts little outside such a place. A rule that holds in the title
 gives its points and half of them once more; one that holds only with the summary gives half.
 """
 
@@ -21,7 +23,7 @@ from features.text.patterns import packaged_patterns
 RULES_FILE = Path(__file__).parents[1] / "catalog" / "event_rules.csv"
 # Stands for a word of ending close to one for what it ends; found in `features.text.reading`.
 RELIEF = "relief"
-STANDINGS = ("in_mining", "not_in_mining", "with_supplier", "without_supplier")
+STANDINGS = ("at_site", "in_mining", "not_in_mining", "with_supplier", "without_supplier")
 
 _COLUMNS = ["event_type", "needs", "unless", "points", "note"]
 _WITH_SUMMARY = 0.5

@@ -47,7 +47,7 @@ _EVENT_STRENGTH, _TENSE_STRENGTH = 0.2, 0.3
 _FEWEST = 2
 _MOST_OF_A_GROUP = 2.0
 # Weak examples of each table, and what all of one table together count, in labelled items.
-_WEAK_EXAMPLES, _WEAK_WEIGHT = 600, 25.0
+_WEAK_EXAMPLES, _WEAK_WEIGHT = 600, 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import csv
 import datetime as dt
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -376,15 +375,6 @@ def test_unknown_code_raises_with_file_and_remedy(
 
 def test_catalogue_is_loaded_once() -> None:
     assert load_catalog() is load_catalog()
-
-
-def test_reading_takes_less_than_150_ms() -> None:
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        read_catalog(FOLDER)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.150
 
 
 def test_caller_cannot_change_the_catalogue(catalog: Catalog) -> None:

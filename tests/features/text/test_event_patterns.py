@@ -27,6 +27,9 @@ def cues(found: Patterns, text: str, language: str = "en") -> list[str]:
         ("ban", "en", "urban mine", False),
         ("strik*", "en", "Miners striking", True),
         ("strik*", "en", "airstrikes", False),
+        ("{ends|averts}*{strike|walkout}", "en", "deal averts long walkout", True),
+        ("{ends|averts}*{strike|walkout}", "en", "trends: long walkouts", False),
+        ("{slams|shuts} {the|its} door*", "en", "China shuts its doors", True),
         ("*verbot", "de", "Ausfuhrverbot verhängt", True),
         ("grève*", "fr", "GREVES A KOLWEZI", True),
         ("禁止", "zh", "印尼將禁止鋁土出口", True),
@@ -53,6 +56,16 @@ def test_a_hit_inside_a_longer_one_does_not_count() -> None:
 def test_a_noun_inside_a_longer_hit_stays() -> None:
     found = patterns(("en", "export", "exports"), ("en", "ban", "halts exports"))
     assert sorted(cues(found, "Zambia halts exports")) == ["ban", "export"]
+
+
+def test_a_hit_where_a_longer_one_has_a_star_counts() -> None:
+    found = patterns(("en", "relief", "{ends|lifts}*{exports|sales}"), ("en", "ban", "ban"), ("en", "undo", "ends"))
+    assert cues(found, "ends ban on exports") == ["relief", "ban"]
+
+
+def test_words_of_tense_leave_the_word_in_them() -> None:
+    found = patterns(("en", "announce", "to {ban|halt}"), ("en", "ban", "ban"), ("en", "elsewhere", "to halt"))
+    assert cues(found, "Gabon to ban exports") == ["announce", "ban"]
 
 
 def test_a_stem_and_the_word_it_begins_are_one_place() -> None:
@@ -97,7 +110,7 @@ def test_a_fault_in_the_file_is_told_with_its_place(row: str, field: str, tmp_pa
 
 def test_the_packaged_patterns_have_every_language() -> None:
     for language, text in {
-        "en": "strike", "zh": "罢工", "ja": "ストライキ", "ko": "파업", "fr": "grève", "es": "huelga", "pt": "greve",
+        "en": "on strike", "zh": "罢工", "ja": "ストライキ", "ko": "파업", "fr": "grève", "es": "huelga", "pt": "greve",
         "id": "mogok", "de": "Streik", "ru": "забастовка",
     }.items():  # fmt: skip
         assert "strike" in cues(packaged_patterns(), text, language), language

@@ -45,7 +45,7 @@ def test_an_item_without_mining_or_supplier_stands_outside() -> None:
 
 
 def test_features_name_what_was_read() -> None:
-    features = features_of(reading("Strike at Escondida copper mine in Chile"))
+    features = features_of(reading("On strike at Escondida copper mine in Chile"))
     assert {"title:strike", "any:strike", "kind:mine", "kind:one_supplier", "points:strike", "best:strike"} <= set(
         features
     )
