@@ -100,8 +100,20 @@ def _listed(measured: Measured) -> str:
     )
 
 
-def render_page(measured: Measured, about: Mapping[str, Any]) -> str:
-    """Give the page as Markdown; `about` names the command and the linker."""
+def _closed(unread: Measured) -> list[str]:
+    # No error is listed here: who reads them writes words for them, and the items are worth nothing any more.
+    low, high = unread.interval
+    return [
+        "## Items that nobody had read",
+        f"""{unread.scores.items} further items, written like the first set by somebody else, whose answers were read by
+nobody who wrote words, names or rules; the packaged weights have not seen them. **This is what to expect.**
+Macro-F1 of event types {_share(unread.scores.macro_f1)} [{low:.2f}, {high:.2f}].""",
+        _parts({"unread": unread.scores, **unread.by_language}, "items"),
+    ]
+
+
+def render_page(measured: Measured, about: Mapping[str, Any], unread: Measured | None = None) -> str:
+    """Give the page as Markdown; `about` names the command and the linker, `unread` are the items kept closed."""
     scores, (low, high) = measured.scores, measured.interval
     dated = sum(each.item.published_at is not None for each in measured.labelled)
     foreign = sum(each.item.language[:2] != "en" for each in measured.labelled)
@@ -113,6 +125,7 @@ own words. Weights are learned without the events of the items that they are sco
 **These figures flatter**: words, names and rules are data written by people who had read the items; only weights are
 learned apart. Items that nobody has seen will score lower.""",
         f"Macro-F1 of event types {_share(scores.macro_f1)} [{low:.2f}, {high:.2f}] (95 %, draws of whole events).",
+        *(_closed(unread) if unread else ()),
         "## Which mix decides the event type",
         f"""Macro-F1. Patterns alone: the type with most points by the rules. Letters: two to four in a row. *By event*:
 {FOLDS} parts that keep the items about one event together. *Newer half by date*: the newer half of the {dated:,} dated

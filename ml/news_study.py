@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from features.text.labelled import UNREAD
 from features.text.linking import LINKER
 from ml import tracking
 from ml.news_measurement import Measured, measure_file, measure_packaged
@@ -42,6 +43,8 @@ def evaluate(
             "code": tracking.provenance().get("git_commit", "unknown"),
             "groups": len({each.group for each in measured.labelled}),
         }
-        write_page(out / "news-linking.md", render_page(measured, about), page)
-        (out / "news-linking.json").write_text(json.dumps(measured.as_json(), indent=1, ensure_ascii=False) + "\n")
+        unread = None if items else measure_file(UNREAD)
+        write_page(out / "news-linking.md", render_page(measured, about, unread), page)
+        told = measured.as_json() | ({"unread": unread.scores.as_json()} if unread else {})
+        (out / "news-linking.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     return measured

@@ -3,9 +3,12 @@
 `labelled/given.jsonl` and `labelled/written.jsonl` hold items with labels, in this project's own words; an item of the
 second names its `event`, `labelled/groups.csv` names that of each item of the first. Items about one event are one
 group: no comparison may learn from one and be scored on another.
+
+`labelled/unread.jsonl` is for measuring only: its answers were read by nobody who wrote words, names or rules, and no
+weights are learned from it. Whoever improves the linker leaves it closed.
 """
 
-__all__ = ["Labelled", "packaged_items", "read_labelled"]
+__all__ = ["UNREAD", "Labelled", "packaged_items", "read_labelled"]
 
 import csv
 import json
@@ -16,6 +19,7 @@ from features.errors import BadInput
 from features.text.items import DIRECTIONS, EVENT_TYPES, TENSES, Item, Link
 
 _FOLDER = Path(__file__).parent / "labelled"
+UNREAD = _FOLDER / "unread.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ import pytest
 
 from features.catalog import load_catalog
 from features.errors import BadInput
-from features.text.labelled import packaged_items, read_labelled
+from features.text.evaluation import scores
+from features.text.labelled import UNREAD, packaged_items, read_labelled
+from features.text.linking import link_many
 
 GOOD = {
     "id": "a", "title": "t", "summary": "", "language": "en", "published_at": None, "minerals": ["tin"],
@@ -57,3 +59,21 @@ def test_a_line_that_is_no_object_is_told(line: str, tmp_path: Path) -> None:
     file.write_text(line + "\n")
     with pytest.raises(BadInput, match="line 1"):
         read_labelled(file)
+
+
+def test_the_unread_items_are_in_no_set_that_anything_is_learned_from():
+    unread = read_labelled(UNREAD)
+    known = [each for rows in packaged_items().values() for each in rows]
+    assert len(unread) == 160
+    assert not {each.item.id for each in unread} & {each.item.id for each in known}
+    assert not {each.item.title for each in unread} & {each.item.title for each in known}
+
+
+def test_items_that_nobody_had_read_are_linked_well_enough():
+    labelled = read_labelled(UNREAD)
+    found = scores(labelled, list(link_many(each.item for each in labelled)))
+    assert found.minerals.precision > 0.94
+    assert found.minerals.recall > 0.9
+    assert found.suppliers.precision > 0.93
+    assert found.suppliers.recall > 0.87
+    assert found.macro_f1 > 0.72
