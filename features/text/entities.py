@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from features.catalog import Catalog, load_catalog
 from features.text.items import Item
+from features.text.languages import language_of
 from features.text.lexicon import lexicon_of
 from features.text.matching import Match, Part, find
 from features.text.minerals import minerals_named, products, products_there
 from features.text.normal import MAX_SUMMARY, MAX_TITLE, Text, text_of
-from features.text.patterns import language_of
 from features.text.suppliers import suppliers_of
 
 _WEAPONS = frozenset({"IRN", "PRK"})

@@ -20,7 +20,6 @@ __all__ = [
     "WITHOUT_ENDS",
     "Hit",
     "Patterns",
-    "language_of",
     "packaged_patterns",
     "read_patterns",
 ]
@@ -29,7 +28,6 @@ import csv
 import functools
 import itertools
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +35,7 @@ from pathlib import Path
 import ahocorasick
 
 from features.errors import BadInput
+from features.text.languages import has_word_ends
 from features.text.normal import folded
 
 LANGUAGES = ("de", "en", "es", "fr", "id", "ja", "ko", "pt", "ru", "zh")
@@ -54,22 +53,6 @@ _ORDERLY = re.compile(rf"\*?{_WORDS}(?:\*{_WORDS})*\*?")
 # No letter or digit of a script whose words have ends stands on both sides.
 _EDGE = "(?:(?<![^\\W_\u0530-\U0010ffff])|(?![^\\W_\u0530-\U0010ffff]))"
 _GAP = r"[^.;:!?。；：！？]{0,24}?"
-_KANA, _HANGUL, _HAN, _CYRILLIC = (
-    re.compile(each) for each in ("[\u3041-\u30ff]", "[\uac00-\ud7a3]", "[\u3400-\u9fff]", "[\u0400-\u04ff]")
-)
-# Small words that tell languages of Latin letters apart where an item does not name its language.
-_SMALL_WORDS = {
-    word: language
-    for language, words in {
-        "en": "the of to in for on and as with by from at is after its over says will",
-        "fr": "le la les des du une dans pour sur et au aux est par qui avec ses sont",
-        "es": "el los las del una en por para con y se su sus al tras más que",
-        "pt": "o os da do das dos uma em no na por para com e ao após mais que",
-        "id": "di dan yang untuk dari dengan ini akan pada ke tak belum tidak juga kata bisa",
-        "de": "der die das und im für auf von mit den dem ein eine nach bei zu ist",
-    }.items()
-    for word in words.split()
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +89,6 @@ class _Part:
     is_first: bool
 
 
-def _has_word_ends(letter: str) -> bool:
-    # Letters of Latin and Cyrillic, and digits; the scripts of East Asia lie above.
-    return letter.isalnum() and letter < "\u0530"
-
-
 def _parts(piece: str) -> list[list[str]]:
     """Give the parts of a piece without stars, each with its alternatives: text has one, a family its words."""
     cut = re.split(r"\{([^{}]*)\}", piece)
@@ -126,7 +104,7 @@ def _read_pattern(pattern: str, cues: tuple[str, ...]) -> Iterator[tuple[str, _P
     if len(pieces) == 1 and sum(len(part) > 1 for part in pieces[0]) < 2:
         for words in itertools.product(*pieces[0]):
             body = " ".join("".join(words).split())
-            is_start, is_end = not is_open[0] and _has_word_ends(body[0]), not is_open[1] and _has_word_ends(body[-1])
+            is_start, is_end = not is_open[0] and has_word_ends(body[0]), not is_open[1] and has_word_ends(body[-1])
             yield body, _Pattern(cues, len(body), is_start, is_end)
         return
     # Families list their forms, so each is a whole word; a single word beside a star is open.
@@ -201,9 +179,9 @@ class Patterns:
                     else:
                         with_other.add(pattern.family)
                     continue
-                if pattern.is_word_start and start and _has_word_ends(text[start - 1]):
+                if pattern.is_word_start and start and has_word_ends(text[start - 1]):
                     continue
-                if pattern.is_word_end and end < len(text) and _has_word_ends(text[end]):
+                if pattern.is_word_end and end < len(text) and has_word_ends(text[end]):
                     continue
                 yield Hit(*_whole_words(text, start, end, pattern), pattern.cues)
         for family, starts in places.items():
@@ -225,11 +203,11 @@ def _family_hits(text: str, family: _Family, starts: list[int]) -> Iterator[Hit]
 
 def _whole_words(text: str, start: int, end: int, pattern: _Pattern) -> tuple[int, int]:
     """Give where the words begin and end of which a pattern with an open end found a part."""
-    if not pattern.is_word_end and _has_word_ends(text[end - 1]):
-        while end < len(text) and _has_word_ends(text[end]):
+    if not pattern.is_word_end and has_word_ends(text[end - 1]):
+        while end < len(text) and has_word_ends(text[end]):
             end += 1
-    if not pattern.is_word_start and _has_word_ends(text[start]):
-        while start and _has_word_ends(text[start - 1]):
+    if not pattern.is_word_start and has_word_ends(text[start]):
+        while start and has_word_ends(text[start - 1]):
             start -= 1
     return start, end
 
@@ -298,23 +276,6 @@ def read_patterns(path: Path = PATTERNS_FILE) -> Patterns:
 def _bad(path: Path, row: int, field: str, expected: str, found: str) -> BadInput:
     where = f"features/catalog/{path.name}, row {row}, {field}"
     return BadInput(where=where, expected=expected, found=found, remedy="Correct the cell.")
-
-
-def language_of(text: str, tag: str) -> str:
-    """Tell which language's patterns a folded text is read with: by its script first, then by its tag."""
-    told = tag[:2].lower()
-    if _KANA.search(text):
-        return "ja"
-    if _HANGUL.search(text):
-        return "ko"
-    if _HAN.search(text) and len(_HAN.findall(text)) * 4 > sum(map(_has_word_ends, text)):
-        return "ja" if told == "ja" else "zh"
-    if len(_CYRILLIC.findall(text)) > len(text) // 3:
-        return "ru"
-    if told in ("de", "en", "es", "fr", "id", "pt"):
-        return told
-    votes = Counter(_SMALL_WORDS[word] for word in text.split() if word in _SMALL_WORDS)
-    return votes.most_common(1)[0][0] if votes else "en"
 
 
 @functools.cache

@@ -34,7 +34,7 @@ from sklearn.linear_model import LogisticRegression
 from features.text.classifier import MODEL_FILE, Classifier
 from features.text.entities import Entities, find_entities
 from features.text.items import NONE
-from features.text.labelled import Labelled, packaged_items
+from features.text.labelled import UNREAD, Labelled, packaged_items
 from features.text.patterns import PATTERNS_FILE
 from features.text.reading import Reading, features_of, read
 from features.text.rules import RULES_FILE
@@ -142,7 +142,9 @@ def _fit(rows: list[dict[str, float]], labels: list[str], weights: np.ndarray, s
 def made_from(headlines: Path | None = None) -> dict[str, str]:
     """Give the digests of the files that the weights follow from, those of the real headlines too if they were used."""
     folder = Path(__file__).parent / "labelled"
-    files = [PATTERNS_FILE, RULES_FILE, *sorted(folder.glob("*.jsonl")), folder / "groups.csv"]
+    # Nothing is learned from the unread items.
+    labels = [path for path in sorted(folder.glob("*.jsonl")) if path != UNREAD]
+    files = [PATTERNS_FILE, RULES_FILE, *labels, folder / "groups.csv"]
     if headlines is not None:
         files += [headlines / GOLD_FILE, headlines / BROADCAST_FILE]
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in files}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from features.errors import BadInput
+from features.text.languages import language_of
 from features.text.normal import folded
-from features.text.patterns import Patterns, language_of, packaged_patterns, read_patterns
+from features.text.patterns import Patterns, packaged_patterns, read_patterns
 
 
 def patterns(*rows: tuple[str, str, str]) -> Patterns:
