@@ -211,9 +211,7 @@ TABLES: tuple[Table, ...] = (
             _pattern("id", "an id of small letters, digits and underscores", r"[a-z][a-z0-9]*(_[a-z0-9]+)*"),
             _text("title"),
             _text("publisher"),
-            _one_of(
-                "publisher_kind", "trade_press commodity_desk government news_agency newspaper logistics disaster"
-            ),
+            _one_of("publisher_kind", "trade_press commodity_desk government news_agency newspaper logistics disaster"),
             _pattern("address", "an https address", r"https://[a-z0-9.-]+(:\d+)?(/[^\s]*)?"),
             _pattern("more_hosts", "hosts with ; between", r"[a-z0-9.-]+(;[a-z0-9.-]+)*", is_required=False),
             _one_of("language", "en zh es fr id pt ja ko ru de"),
