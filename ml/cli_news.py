@@ -70,7 +70,9 @@ def link(
     elif as_json:
         print_json(done.as_json() | {"out": str(out)})
     else:
-        say(f"{done.items:,} items linked" + (f", {done.bad_lines:,} bad lines left out" if done.bad_lines else ""))
+        told = f"{done.items:,} items linked" + (f", {done.bad_lines:,} bad lines left out" if done.bad_lines else "")
+        # Beside items on standard output, what is said about them goes to standard error.
+        say(told) if out == news_linking.STANDARD else typer.echo(f"{told}: {out}")
     if done.bad_lines:
         raise typer.Exit(3)
 

@@ -33,6 +33,13 @@ from tests.ml.conftest import FIRST_WEEK, LATER_WEEK
 
 BUNDLE = Path(bundle_file).parent
 COMMANDS = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+# Every command that does something: those of a group are called by both names.
+LEAVES = {
+    " ".join(filter(None, (name, own))): leaf
+    for name, command in COMMANDS.items()
+    for own, leaf in getattr(command, "commands", {"": command}).items()
+}
+WITHOUT_STORE = {"demo", "news evaluate"}
 HEAVY = ("pandas", "numpy", "lightgbm", "mlflow", "duckdb", "sklearn", "altair", "scipy", "pyarrow", "pandera")
 
 
@@ -88,21 +95,28 @@ def test_the_commands_are_those_of_the_design_that_are_built() -> None:
     wanted = {"weekly", "backtest", "ablation", "train", "explain", "panel", "dataset", "sources", "ingest", "verify"}
     taking_in = {"collect", "ingest-dir", "rebuild", "revisions"}
     studies_of = {"fresher-trade", "lead-time", "monthly-supply", "price-spikes", "production-drops"}
-    assert set(COMMANDS) == wanted | {"demo"} | taking_in | studies_of
+    studies_of |= {"restriction-onset", "event-worth"}
+    assert set(COMMANDS) == wanted | {"demo", "news", "measures"} | taking_in | studies_of
+    assert {name for name in LEAVES if name.startswith("news ")} == {
+        f"news {name}" for name in ("feeds", "list", "link", "evaluate")
+    }
+    assert {name for name in LEAVES if name.startswith("measures ")} == {
+        f"measures {name}" for name in ("list", "counts", "coverage", "candidates", "review")
+    }
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
+@pytest.mark.parametrize("name", sorted(LEAVES))
 def test_every_command_and_option_says_what_it_does_and_the_command_is_in_the_docs(
     name: str, ask: Ask, repo_root: Path
 ) -> None:
-    command = COMMANDS[name]
+    command = LEAVES[name]
     assert (command.help or "").strip().endswith(".")
     options = {option for parameter in command.params for option in parameter.opts}
     for parameter in command.params:
         assert parameter.name == "help" or getattr(parameter, "help", None), parameter.name
     assert "--json" in options
-    assert "--home" in options or name == "demo"
-    answer = ask(name, "--help")
+    assert "--home" in options or name in WITHOUT_STORE
+    answer = ask(*name.split(), "--help")
     assert answer.code == 0
     assert "Usage: " in answer.out
     pages = [repo_root / "README.md", *(repo_root / "docs").rglob("*.md")]

@@ -71,6 +71,7 @@ def home(trained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:
     (home / "work" / "downloads").mkdir(parents=True, exist_ok=True)
+    (home / "work" / "headlines.jsonl").write_text('{"title": "Zimbabwe bans exports of raw lithium"}\n')
     monkeypatch.chdir(home / "work")
     monkeypatch.setenv("ORESIGHT_HOME", str(home))
 

@@ -56,7 +56,7 @@ def test_a_withdrawal_is_one_row():
 
 def test_an_end_that_becomes_known_is_a_change():
     first = event("a", "cobalt", "COD", "2010-01-05")
-    second = event("a", "cobalt", "COD", "2011-01-05", ended_at=utc("2011-01-01"))
+    second = {**first, "available_at": utc("2011-01-05"), "ended_at": utc("2011-01-01")}
     found = revisions("measures", rows("measures", [first, second]))
     assert found["column"].tolist() == ["ended_at"]
     assert found["new"].tolist() == [utc("2011-01-01")]
