@@ -16,6 +16,7 @@ import pandas as pd
 
 from features.catalog import Catalog
 from features.datasets import MOMENT
+from features.weeks import monday_before
 
 __all__ = ["UNITS", "in_force_at", "lines", "new_per_week", "per_year", "size_at", "year_ends"]
 
@@ -107,9 +108,7 @@ def new_per_week(measures: pd.DataFrame, *, until: dt.datetime) -> pd.DataFrame:
     if first.empty:
         types = {"week_starts_at": MOMENT, "tightening": "int64", "easing": "int64"}
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
-    day = first["available_at"].dt.floor("D")
-    week = day - pd.to_timedelta(day.dt.day_of_week, unit="D")
-    counts = pd.crosstab(week, first["direction"])
+    counts = pd.crosstab(monday_before(first["available_at"]), first["direction"])
     every = pd.date_range(counts.index.min(), pd.Timestamp(until), freq="7D")
     counts = counts.reindex(index=every, columns=["tightening", "easing"], fill_value=0).astype("int64")
     counts.columns.name = None

@@ -31,6 +31,7 @@ LEVELS: dict[str, int] = {
     "flows": 3,
     "exports": 4,
     "measures": 4,
+    "weeks": 4,
     "measure_counts": 5,
     "mirror": 5,
     "sources": 5,

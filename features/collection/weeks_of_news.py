@@ -18,20 +18,15 @@ from features import datasets
 from features.collection.vintages import A_TICK
 from features.datasets import MOMENT
 from features.store import Store, connect
+from features.weeks import monday_before
 
-__all__ = ["coverage", "is_polled", "known_rows", "types_of", "week_of"]
+__all__ = ["coverage", "is_polled", "known_rows", "types_of"]
 
 KEY = ["feed", "week_starts_at"]
 A_WEEK = pd.Timedelta(days=7)
 # An archive's row stands so long before the Monday after its week.
 BEFORE_MONDAY = pd.Timedelta(seconds=1)
 COUNTS = ["items", "linked", "polls_ok", "polls_failed"]
-
-
-def week_of(moments: pd.Series) -> pd.Series:
-    """Give the Monday, 00:00 UTC, that begins the week of each moment."""
-    days = moments.dt.floor("D")
-    return (days - pd.to_timedelta(days.dt.day_of_week, unit="D")).astype(MOMENT)
 
 
 def types_of(name: str) -> dict[str, str]:
@@ -123,14 +118,14 @@ def _asked(polls: Sequence[pd.DataFrame]) -> pd.DataFrame:
         none = datasets.empty("news_coverage")[columns[:-1]]
         return none.assign(at=pd.Series(dtype=MOMENT))
     every = pd.concat(polls, ignore_index=True)
-    every = every.assign(week_starts_at=week_of(every["at"]), failed=~every["is_ok"])
+    every = every.assign(week_starts_at=monday_before(every["at"]), failed=~every["is_ok"])
     sums = {"polls_ok": ("is_ok", "sum"), "polls_failed": ("failed", "sum")}
     return every.groupby(KEY, as_index=False).agg(language=("language", "last"), **sums, at=("at", "max"))[columns]
 
 
 def _weeks(items: pd.DataFrame) -> pd.DataFrame:
     own = items["published_at"].where(items["is_archived"]).fillna(items["available_at"])
-    return items.assign(week_starts_at=week_of(own.astype(MOMENT)))
+    return items.assign(week_starts_at=monday_before(own.astype(MOMENT)))
 
 
 def _items(store: Store, fresh: pd.DataFrame, feeds: pd.DataFrame) -> pd.DataFrame:

@@ -20,8 +20,8 @@ from features.catalog import Catalog
 from features.datasets import MOMENT
 from features.signals.declaration import Signal, Steps, Tables
 from features.signals.news_features import FEATURES, HALF_LIVES_WEEKS, LEVELS, REPORTED_TYPES
-from features.signals.weekly import faded, monday_of, week_from, week_of
 from features.text.clusters import clusters
+from features.weeks import faded, monday_of, week_from, week_of
 
 __all__ = ["SIGNAL"]
 

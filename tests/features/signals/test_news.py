@@ -9,7 +9,7 @@ import pytest
 from features import panel
 from features.catalog import Catalog
 from features.signals.news import SIGNAL
-from features.signals.weekly import faded, monday_of, week_from, week_of
+from features.weeks import faded, monday_of, week_from, week_of
 from models.phrases import phrase
 from tests.builders import carried, report, rows, utc
 

@@ -1,4 +1,4 @@
-"""Shared by signals that fade by weeks: the number of a week, and sums that are halved as weeks pass. Pure."""
+"""Weeks of tables: the number of a week, its Monday, and sums that are halved as weeks pass. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from features.datasets import MOMENT
 
-__all__ = ["faded", "monday_of", "week_from", "week_of"]
+__all__ = ["faded", "monday_before", "monday_of", "week_from", "week_of"]
 
 A_WEEK = pd.Timedelta(weeks=1)
 FIRST_MONDAY = pd.Timestamp("1970-01-05", tz="UTC")
@@ -31,6 +31,11 @@ def week_from(moments: pd.Series) -> pd.Series:
 def monday_of(weeks: pd.Series) -> pd.Series:
     """Give the first moment of each week, `datetime64[us, UTC]`."""
     return (FIRST_MONDAY + weeks.astype("int64") * A_WEEK).astype(MOMENT)
+
+
+def monday_before(moments: pd.Series) -> pd.Series:
+    """Give the Monday, 00:00 UTC, that begins the week of each moment; one that is a Monday's beginning is its own."""
+    return monday_of(week_of(moments))
 
 
 def faded(amounts: np.ndarray, weeks: np.ndarray, half_life: float) -> np.ndarray:
