@@ -11,7 +11,7 @@ from __future__ import annotations
 import pandas as pd
 
 from features.datasets import MOMENT
-from features.text.clusters import clusters
+from features.stories import with_stories
 
 __all__ = ["CANDIDATE_COLUMNS", "CANDIDATE_KINDS", "STATES", "candidates"]
 
@@ -65,16 +65,12 @@ def _reports(links: pd.DataFrame) -> pd.DataFrame:
         & links["supplier"].ne("")
         & ~links["is_retracted"]
     ]
-    kept = kept.sort_values(["available_at", "item_id", "mineral"], kind="stable")
     first = kept.groupby(["item_id", "supplier"])["available_at"].transform("min")
     kept = kept[kept["available_at"].eq(first)].drop_duplicates(["item_id", "mineral", "supplier"])
     if kept.empty:
         return kept
-    items = kept.drop_duplicates("item_id")
-    of_item = dict(zip(items["item_id"], clusters(items), strict=True))
-    rows = kept.groupby(["item_id", "supplier"], sort=False)
-    out = rows.first().assign(minerals=rows["mineral"].agg(lambda ids: frozenset(filter(None, ids)))).reset_index()
-    return out.assign(cluster_id=out["item_id"].map(of_item))
+    rows = with_stories(kept.sort_values("mineral", kind="stable")).groupby(["item_id", "supplier"], sort=False)
+    return rows.first().assign(minerals=rows["mineral"].agg(lambda ids: frozenset(filter(None, ids)))).reset_index()
 
 
 def _grouped(reports: pd.DataFrame) -> list[str]:

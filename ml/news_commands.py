@@ -14,7 +14,7 @@ from features.collection.parts import PartState, read_parts
 from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment
 from features.store import Store
-from features.text.clusters import clusters
+from features.stories import with_stories
 from features.text.items import EVENT_TYPES
 from ml.asked import asked_mineral, asked_moment, asked_supplier
 from ml.knowledge import open_store
@@ -100,7 +100,7 @@ def list_stories(
     settings, now = load_settings(home), dt.datetime.now(UTC)
     at = asked_moment(as_of, now=now)
     store = open_store(settings, now=now)
-    links = _with_clusters(store.read("news_links", as_of=at))
+    links = with_stories(store.read("news_links", as_of=at))
     wanted = pd.Series(True, index=links.index)
     for column, value in (("mineral", mineral), ("supplier", supplier), ("event_type", event_type)):
         if value is not None:
@@ -112,14 +112,6 @@ def list_stories(
     chosen = [str(cluster) for cluster in first.index[:top]]
     addresses = _addresses(store, chosen, at)
     return [_story(stories.get_group(name)) | {"link": addresses.get(name, "")} for name in chosen]
-
-
-def _with_clusters(links: pd.DataFrame) -> pd.DataFrame:
-    items = links.sort_values("available_at", kind="stable").drop_duplicates("item_id")
-    of_item = dict(zip(items["item_id"], clusters(items), strict=True))
-    return links.assign(cluster_id=links["item_id"].map(of_item)).sort_values(
-        ["available_at", "item_id"], kind="stable"
-    )
 
 
 def _story(rows: pd.DataFrame) -> dict[str, Any]:

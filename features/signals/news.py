@@ -20,7 +20,7 @@ from features.catalog import Catalog
 from features.datasets import MOMENT
 from features.signals.declaration import Signal, Steps, Tables
 from features.signals.news_features import FEATURES, HALF_LIVES_WEEKS, LEVELS, REPORTED_TYPES
-from features.text.clusters import clusters
+from features.stories import with_stories
 from features.weeks import faded, monday_of, week_from, week_of
 
 __all__ = ["SIGNAL"]
@@ -51,11 +51,8 @@ def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
 
 def _reports(links: pd.DataFrame) -> pd.DataFrame:
     # Every link as first known, with the cluster of its item and the week at whose beginning it is known.
-    ordered = links.sort_values(["available_at", "item_id"], kind="stable", ignore_index=True)
-    ordered = ordered[~ordered["is_retracted"]].drop_duplicates(["item_id", "mineral", "supplier"])
-    items = ordered.drop_duplicates("item_id")
-    of_item = dict(zip(items["item_id"], clusters(items), strict=True))
-    return ordered.assign(cluster_id=ordered["item_id"].map(of_item), week=week_from(ordered["available_at"]))
+    told = with_stories(links[~links["is_retracted"]]).drop_duplicates(["item_id", "mineral", "supplier"])
+    return told.assign(week=week_from(told["available_at"]))
 
 
 def _level(reports: pd.DataFrame, level: str) -> Steps:
