@@ -38,12 +38,11 @@ from features.knowledge_time import Lag
 from features.sources.global_trade_layouts import answers, from_csv, from_json
 from features.sources.measure_acts import (
     EARLIEST,
-    WRONG_DATE,
     Account,
     Act,
-    WrongDate,
     farthest,
     measure_rows,
+    read_acts,
     read_day,
     severity_of,
 )
@@ -57,7 +56,7 @@ from features.sources.measure_words import (
     plain,
     targets_in,
 )
-from features.sources.spec import Harvest, Request, SourceSpec, rejections
+from features.sources.spec import Harvest, Request, SourceSpec
 
 __all__ = ["FILES", "SPEC", "follow", "harmonise", "parse", "requests"]
 
@@ -146,22 +145,9 @@ def parse(path: Path) -> pd.DataFrame:
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None, now: dt.datetime) -> Harvest:
     """Turn a raw table into rows of `measures` and an account of the interventions that gave none."""
-    account, acts = Account(file), {}
-    for entry in raw.to_dict("records"):
-        try:
-            act = _act(entry, catalog, account, now=now)
-        except WrongDate as problem:
-            account.leave_out(entry["row"], problem.field, problem.cell, WRONG_DATE)
-            continue
-        if act is None:
-            continue
-        if act.event_id in acts:
-            account.leave_out(entry["row"], "id", entry["title"], "listed twice")
-            continue
-        account.take()
-        acts[act.event_id] = act
-    rows = measure_rows(list(acts.values()), source=SPEC.name, now=now)
-    return Harvest({"measures": rows}, rejections([]), dict(account.counts), account.listed())
+    account = Account(file)
+    acts = read_acts(raw, lambda entry: _act(entry, catalog, account, now=now), account, called_by="id")
+    return account.harvest(measure_rows(acts, source=SPEC.name, now=now))
 
 
 def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account, *, now: dt.datetime) -> Act | None:

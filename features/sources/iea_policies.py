@@ -38,12 +38,12 @@ from features.errors import BadInput
 from features.knowledge_time import Lag
 from features.sources.measure_acts import (
     EARLIEST,
-    WRONG_DATE,
     Account,
     Act,
     WrongDate,
     farthest,
     measure_rows,
+    read_acts,
     severity_of,
 )
 from features.sources.measure_words import (
@@ -57,7 +57,7 @@ from features.sources.measure_words import (
     plain,
     targets_in,
 )
-from features.sources.spec import Harvest, SourceSpec, read_table, rejections
+from features.sources.spec import Harvest, SourceSpec, read_table
 
 __all__ = ["FILES", "SPEC", "harmonise", "parse", "released"]
 
@@ -124,22 +124,9 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     Raises:
         BadInput: a cell that holds JSON is broken.
     """
-    account, acts = Account(file), {}
-    for entry in raw.to_dict("records"):
-        try:
-            act = _act(entry, catalog, account, now=now)
-        except WrongDate as problem:
-            account.leave_out(entry["row"], problem.field, problem.cell, WRONG_DATE)
-            continue
-        if act is None:
-            continue
-        if act.event_id in acts:
-            account.leave_out(entry["row"], "title", entry["title"], "listed twice")
-            continue
-        account.take()
-        acts[act.event_id] = act
-    rows = measure_rows(list(acts.values()), source=SPEC.name, now=now)
-    return Harvest({"measures": rows}, rejections([]), dict(account.counts), account.listed())
+    account = Account(file)
+    acts = read_acts(raw, lambda entry: _act(entry, catalog, account, now=now), account, called_by="title")
+    return account.harvest(measure_rows(acts, source=SPEC.name, now=now))
 
 
 def _act(entry: Mapping[str, Any], catalog: Catalog, account: Account, *, now: dt.datetime) -> Act | None:

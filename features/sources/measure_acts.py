@@ -19,14 +19,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from features import datasets
 from features.datasets import MOMENT
-from features.sources.spec import REJECTED_COLUMNS
+from features.sources.spec import REJECTED_COLUMNS, Harvest, rejections
 
 __all__ = [
     "EARLIEST",
@@ -37,6 +38,7 @@ __all__ = [
     "WrongDate",
     "farthest",
     "measure_rows",
+    "read_acts",
     "read_day",
     "severity_of",
 ]
@@ -154,6 +156,37 @@ class Account:
         """Give the entries left out, in the columns of rejected rows."""
         rows = [(self.file, *told) for told in self.told]
         return pd.DataFrame(rows, columns=REJECTED_COLUMNS).astype({"row": "int64"})
+
+    def harvest(self, measures: pd.DataFrame) -> Harvest:
+        """Give what the payload gave: rows of `measures`, the counts, and the entries left out."""
+        return Harvest({"measures": measures}, rejections([]), dict(self.counts), self.listed())
+
+
+def read_acts(
+    raw: pd.DataFrame, read: Callable[[Mapping[str, Any]], Act | None], account: Account, *, called_by: str
+) -> list[Act]:
+    """Read every entry of a raw table, and tell the account of those that give no act.
+
+    Args:
+        raw: a table with row and title.
+        read: one entry -> its act, or None, when it told the account why; it may raise `WrongDate`.
+        called_by: the column by which an entry is known to be listed twice.
+    """
+    acts: dict[str, Act] = {}
+    for entry in raw.to_dict("records"):
+        try:
+            act = read(entry)
+        except WrongDate as problem:
+            account.leave_out(entry["row"], problem.field, problem.cell, WRONG_DATE)
+            continue
+        if act is None:
+            continue
+        if act.event_id in acts:
+            account.leave_out(entry["row"], called_by, entry["title"], "listed twice")
+            continue
+        account.take()
+        acts[act.event_id] = act
+    return list(acts.values())
 
 
 def severity_of(kind: str, *, is_plan: bool = False) -> int:

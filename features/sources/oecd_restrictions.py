@@ -35,7 +35,7 @@ from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import Lag
 from features.sources.measure_acts import EARLIEST, WRONG_DATE, Account, Act, WrongDate, measure_rows, severity_of
-from features.sources.spec import Harvest, Request, SourceSpec, reading, rejections
+from features.sources.spec import Harvest, Request, SourceSpec, reading
 
 __all__ = ["FILES", "MEASURE_TYPES", "SPEC", "harmonise", "parse", "requests"]
 
@@ -166,12 +166,8 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     """
     account = Account(file)
     lines = pd.DataFrame(_lines(raw, catalog, account, until=now.date()))
-    if lines.empty:
-        rows = measure_rows([], source=SPEC.name, now=now)
-        return Harvest({"measures": rows}, rejections([]), dict(account.counts), account.listed())
-    acts = list(_acts(lines, first=int(lines["year"].min()), last=int(lines["year"].max())))
-    rows = measure_rows(acts, source=SPEC.name, now=now)
-    return Harvest({"measures": rows}, rejections([]), dict(account.counts), account.listed())
+    acts = [] if lines.empty else list(_acts(lines, first=int(lines["year"].min()), last=int(lines["year"].max())))
+    return account.harvest(measure_rows(acts, source=SPEC.name, now=now))
 
 
 def _lines(raw: pd.DataFrame, catalog: Catalog, account: Account, *, until: dt.date) -> Iterator[dict[str, Any]]:
