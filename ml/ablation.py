@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import BadInput, ConfigError
-from features.knowledge_time import UTC, as_moment
+from features.knowledge_time import UTC
 from features.panel import SIGNALS
 from ml import price_spike_backtest, production_backtest, tracking
 from ml.ablation_families import Asked, Part
@@ -18,6 +18,7 @@ from ml.ablation_onsets import restriction_onsets
 from ml.ablation_report import held_rows, render_ablation, weeks_of_news
 from ml.ablation_spikes import price_spikes
 from ml.ablation_yearly import production_drops, supply_drops
+from ml.asked import known_moment
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.restriction_study import with_facts
 from ml.results import write_page
@@ -75,9 +76,7 @@ def ablate(
         ConfigError: an unknown target, origins that are too early, or what lies in the future.
     """
     settings, now = load_settings(home), dt.datetime.now(UTC)
-    moment = now if as_of is None else as_moment(as_of)
-    if moment > now:
-        raise ConfigError(f"{as_of} is in the future; what will be known then is not known yet")
+    moment = known_moment(as_of, now=now)
     if target not in (ALL, *TARGETS):
         raise ConfigError(f"unknown target {target}; there are {ALL}, {', '.join(TARGETS)}")
     store = open_store(settings, now=now, say=say)

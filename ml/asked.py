@@ -10,7 +10,7 @@ from features.catalog import Catalog
 from features.errors import ConfigError
 from features.knowledge_time import as_moment
 
-__all__ = ["asked_mineral", "asked_moment", "asked_supplier"]
+__all__ = ["asked_mineral", "asked_moment", "asked_supplier", "known_moment"]
 
 
 def asked_mineral(catalog: Catalog, text: str, *, option: str = "--mineral") -> str:
@@ -46,14 +46,21 @@ def asked_moment(as_of: str | None, *, now: dt.datetime, option: str = "--as-of"
     Raises:
         ConfigError: it is no date, or lies in the future.
     """
-    if as_of is None:
-        return now
     try:
-        moment = as_moment(as_of)
+        return known_moment(as_of, now=now)
     except ConfigError as problem:
         raise ConfigError(f"{option}: {problem}") from None
+
+
+def known_moment(as_of: str | None, *, now: dt.datetime) -> dt.datetime:
+    """Give the date of knowledge, `now` if none is given.
+
+    Raises:
+        ConfigError: it is no date, or lies in the future.
+    """
+    moment = now if as_of is None else as_moment(as_of)
     if moment > now:
-        raise ConfigError(f"{option}: {as_of} is in the future; what will be known then is not known yet")
+        raise ConfigError(f"{as_of} is in the future; what will be known then is not known yet")
     return moment
 
 

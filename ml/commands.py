@@ -24,6 +24,7 @@ from features.knowledge_time import UTC, as_moment, quarter_monday
 from features.panel import feature_names
 from ml import registry
 from ml import weekly as weekly_job
+from ml.asked import known_moment
 from ml.contract import check_forecasts
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.origins import weekly_date
@@ -40,10 +41,7 @@ def _now() -> dt.datetime:
 
 
 def _date(text: str | None) -> dt.datetime:
-    now = _now()
-    if text is not None and as_moment(text) > now:
-        raise ConfigError(f"{text} is in the future; what will be known then is not known yet")
-    return now if text is None else as_moment(text)
+    return known_moment(text, now=_now())
 
 
 def signal_names(text: str | None) -> tuple[str, ...] | None:

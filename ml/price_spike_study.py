@@ -15,10 +15,11 @@ import pandas as pd
 from features.catalog import load_catalog
 from features.collection.vintages import read_vintages
 from features.errors import BadInput, ConfigError
-from features.knowledge_time import UTC, as_moment
+from features.knowledge_time import UTC
 from features.store import Store
 from ml import price_spike_backtest as backtest
 from ml import tracking
+from ml.asked import known_moment
 from ml.charts import reliability_chart, to_svg
 from ml.knowledge import open_store
 from ml.page_tables import page_as_html
@@ -62,9 +63,7 @@ def study(
         ConfigError: `first` leaves too little to learn from, or `as_of` is in the future.
     """
     settings, now = load_settings(home), dt.datetime.now(UTC)
-    moment = now if as_of is None else as_moment(as_of)
-    if moment > now:
-        raise ConfigError(f"{as_of} is in the future; what will be known then is not known yet")
+    moment = known_moment(as_of, now=now)
     if not FIRST_POSSIBLE <= first <= moment.year:
         raise ConfigError(f"the first year {first} is not between {FIRST_POSSIBLE} and {moment.year}")
     store = open_store(settings, now=now)

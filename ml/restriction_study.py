@@ -16,10 +16,11 @@ import pandas as pd
 from features import panel
 from features.catalog import load_catalog
 from features.errors import BadInput, ConfigError
-from features.knowledge_time import UTC, as_moment
+from features.knowledge_time import UTC
 from features.store import Store
 from ml import restriction_backtest as backtest
 from ml import tracking
+from ml.asked import known_moment
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.page_tables import page_as_html
 from ml.restriction_report import render_onset_report
@@ -72,9 +73,7 @@ def study(
         ConfigError: `first` leaves nothing to learn from, `as_of` is in the future, or an unknown signal.
     """
     settings, now = load_settings(home), dt.datetime.now(UTC)
-    moment = now if as_of is None else as_moment(as_of)
-    if moment > now:
-        raise ConfigError(f"{as_of} is in the future; what will be known then is not known yet")
+    moment = known_moment(as_of, now=now)
     if not FIRST_POSSIBLE <= first <= moment.year:
         raise ConfigError(f"the first year {first} is not between {FIRST_POSSIBLE} and {moment.year}")
     names = SIGNALS if signals is None else tuple(signals)
