@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ml.engine import run_partitions
 from ml.knowledge import Knowledge
 from ml.results import write_predictions
 from models.calibrated import CalibratedBoosting, can_calibrate
+from models.coherence import raise_longer
 from models.gradient_boosting import Parameters
 from models.leakage import check_leakage
 
@@ -33,8 +34,11 @@ __all__ = [
     "at_every_origin",
     "compare_families",
     "fit_and_forecast",
+    "folder_of",
     "had_figures",
     "keep",
+    "kept",
+    "over_horizons",
 ]
 
 NO_FACTS = "no facts in this store"
@@ -191,6 +195,42 @@ def keep(folder: Path, about: Mapping[str, Any], make: Callable[[], pd.DataFrame
     if not path.exists():
         write_predictions(path.parent, make())
     return pd.read_parquet(path)
+
+
+def kept(
+    asked: Asked,
+    target: str,
+    name: str,
+    make: Callable[[], pd.DataFrame],
+    *,
+    features: Sequence[str],
+    parameters: Parameters,
+    **more: Any,
+) -> pd.DataFrame:
+    """Give the forecasts of one addition as kept below `asked.out`, or make and keep them.
+
+    Args:
+        more: what else they follow from, such as the origins.
+    """
+    about = {
+        "data": asked.knowledge.digest,
+        "moment": asked.knowledge.as_of.date(),
+        "features": features,
+        "parameters": asdict(parameters),
+        **more,
+    }
+    return keep(asked.out / target / folder_of(name), about, make)
+
+
+def folder_of(name: str) -> str:
+    """Give the name of an addition as that of a folder."""
+    return name.replace(" ", "")
+
+
+def over_horizons(tables: Sequence[pd.DataFrame], horizons: Iterable[str], *, key: Sequence[str]) -> pd.DataFrame:
+    """Join the forecasts of one origin by horizon, none of them perhaps, and raise longer windows to shorter ones."""
+    together = pd.concat([table for table in tables if len(table)] or [pd.DataFrame(columns=COLUMNS)])
+    return raise_longer(together.reset_index(drop=True), horizons, key=key)
 
 
 def at_every_origin(work: Callable[[Any], pd.DataFrame], origins: Sequence[Any], *, workers: int) -> pd.DataFrame:

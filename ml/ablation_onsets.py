@@ -8,7 +8,7 @@ every model of this target learns, is shown by taking it away.
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from features.errors import BadInput
 from features.knowledge_time import as_moment
 from ml import restriction_backtest as backtest
 from ml.ablation_families import (
-    COLUMNS,
     Addition,
     Asked,
     Part,
@@ -28,11 +27,11 @@ from ml.ablation_families import (
     compare_families,
     fit_and_forecast,
     had_figures,
-    keep,
+    kept,
+    over_horizons,
 )
 from ml.ablation_yearly import BASE, FAMILIES
 from ml.restriction_scores import EVERY
-from models.coherence import raise_longer
 from models.restriction_onset import HORIZONS_WEEKS, TARGET, attach_onsets
 
 __all__ = ["NO_RECORD", "restriction_onsets"]
@@ -72,16 +71,9 @@ def restriction_onsets(asked: Asked) -> Part:
     def forecast(name: str, members: tuple[str, ...]) -> pd.DataFrame:
         record = () if name == NO_RECORD else RECORD
         features = (*trade, *record, *(column for member in members for column in columns[member]))
-        about = {
-            "data": knowledge.digest,
-            "moment": knowledge.as_of.date(),
-            "features": features,
-            "parameters": asdict(backtest.PARAMETERS),
-            "dates": dates,
-        }
         asked.say(f"ablation of new export measures: {name}, {len(origins)} origins")
         make = partial(_forecast, facts, origins, features, pd.Timestamp(knowledge.as_of), asked.workers)
-        return keep(asked.out / TARGET / name.replace(" ", ""), about, make)
+        return kept(asked, TARGET, name, make, features=features, parameters=backtest.PARAMETERS, dates=dates)
 
     added = [Addition(NO_RECORD, ()), *additions(FAMILIES, absent_families(no_facts, now, columns))]
     alone, rows = compare_families((TARGET,), WITH_RECORD, forecast, added, draws=asked.draws)
@@ -114,5 +106,4 @@ def _one_origin(
         learn = backtest.learned_from(facts, cutoff, horizon)
         rows = rows.assign(target=TARGET, horizon=horizon)
         tables.append(fit_and_forecast(learn, rows, features, backtest.PARAMETERS))
-    together = pd.concat([table for table in tables if len(table)] or [pd.DataFrame(columns=COLUMNS)])
-    return raise_longer(together.reset_index(drop=True), HORIZONS_WEEKS, key=KEYS)
+    return over_horizons(tables, HORIZONS_WEEKS, key=KEYS)

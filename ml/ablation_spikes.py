@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from features.knowledge_time import as_moment
 from features.signals.declaration import Signal
 from ml import price_spike_backtest as backtest
 from ml.ablation_families import (
-    COLUMNS,
     EVENTS,
     Asked,
     Part,
@@ -32,9 +30,9 @@ from ml.ablation_families import (
     compare_families,
     fit_and_forecast,
     had_figures,
-    keep,
+    kept,
+    over_horizons,
 )
-from models.coherence import raise_longer
 from models.price_spikes import HORIZONS_WEEKS
 
 __all__ = ["mineral_columns", "price_groups", "price_spikes", "with_events"]
@@ -79,16 +77,12 @@ def price_spikes(asked: Asked) -> Part:
 
     def forecast(name: str, members: tuple[str, ...]) -> pd.DataFrame:
         features = (*backtest.FEATURES, *(column for member in members for column in columns[member]))
-        about = {
-            "data": knowledge.digest,
-            "moment": knowledge.as_of.date(),
-            "features": features,
-            "parameters": asdict(backtest.PARAMETERS),
-            "origins": [(origin.as_of, origin.until) for origin in origins],
-        }
         asked.say(f"ablation of price spikes: {name}, {len(origins)} origins")
         make = partial(_forecast, rows, origins, features, asked.workers)
-        return keep(asked.out / backtest.TARGET / name.replace(" ", ""), about, make)
+        served = [(origin.as_of, origin.until) for origin in origins]
+        return kept(
+            asked, backtest.TARGET, name, make, features=features, parameters=backtest.PARAMETERS, origins=served
+        )
 
     added = additions(EVENTS, absent_families(no_facts, now, columns))
     alone, found = compare_families((backtest.TARGET,), BASE, forecast, added, draws=asked.draws)
@@ -156,5 +150,4 @@ def _one_origin(origin: backtest.SpikeOrigin, *, folder: Path, features: tuple[s
         now = table[table["as_of"].ge(origin.as_of) & table["as_of"].lt(origin.until)]
         now = now.assign(target=backtest.TARGET, horizon=horizon, supplier=NOBODY)
         tables.append(fit_and_forecast(backtest.training_rows(table, origin), now, features, backtest.PARAMETERS))
-    together = pd.concat([table for table in tables if len(table)] or [pd.DataFrame(columns=COLUMNS)])
-    return raise_longer(together.reset_index(drop=True), HORIZONS_WEEKS, key=["mineral", "as_of"])
+    return over_horizons(tables, HORIZONS_WEEKS, key=["mineral", "as_of"])

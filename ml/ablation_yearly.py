@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from ml.ablation_families import (
     at_every_origin,
     compare_families,
     fit_and_forecast,
+    folder_of,
     had_figures,
-    keep,
+    kept,
 )
 from ml.backtest import default_plan
 from ml.knowledge import TRAINING_SHARE_FRAC, signals_named
@@ -63,7 +64,7 @@ def supply_drops(asked: Asked) -> Part:
 
     def forecast(name: str, members: tuple[str, ...]) -> pd.DataFrame:
         own = replace(plan, features=_features([BASE, *members]))
-        folder = asked.out / "supply_drop" / _folder(name)
+        folder = asked.out / "supply_drop" / folder_of(name)
         return predict(knowledge, own, folder, workers=asked.workers, title=f"ablation of supply drops: {name}")
 
     added = additions(FAMILIES, absent_families(no_facts, table, columns))
@@ -97,16 +98,10 @@ def production_drops(asked: Asked) -> Part:
 
     def forecast(name: str, members: tuple[str, ...]) -> pd.DataFrame:
         features = _features([*RECORD, *members])
-        about = {
-            "data": knowledge.digest,
-            "moment": knowledge.as_of.date(),
-            "features": features,
-            "parameters": asdict(Parameters()),
-            "origins": [origin.as_of for origin in origins],
-        }
         asked.say(f"ablation of production drops: {name}")
         make = partial(_production, panel, origins, features, asked.workers)
-        return keep(asked.out / PRODUCTION_DROP / _folder(name), about, make)
+        served = [origin.as_of for origin in origins]
+        return kept(asked, PRODUCTION_DROP, name, make, features=features, parameters=Parameters(), origins=served)
 
     added = additions(EVENTS, absent_families(no_facts, now, columns))
     alone, rows = compare_families((PRODUCTION_DROP,), " + ".join(RECORD), forecast, added, draws=asked.draws)
@@ -115,10 +110,6 @@ def production_drops(asked: Asked) -> Part:
 
 def _features(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(feature_names(signals_named(names)))
-
-
-def _folder(name: str) -> str:
-    return name.replace(" ", "")
 
 
 def _to_forecast(panel: pd.DataFrame) -> pd.Series:
