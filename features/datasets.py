@@ -49,6 +49,11 @@ class Dataset:
         """The column names in their fixed order."""
         return list(self.schema.columns)
 
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each column, as `astype` takes it."""
+        return {name: str(column.dtype) for name, column in self.schema.columns.items()}
+
 
 def _dataset(name: str, sentence: str, key: tuple[str, ...], columns: dict[str, pa.Column]) -> Dataset:
     schema = pa.DataFrameSchema(

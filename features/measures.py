@@ -101,7 +101,7 @@ def merged(measures: pd.DataFrame) -> pd.DataFrame:
             end += 1
         rows += state.hear(records[at:end])
         at = end
-    types = {name: str(column.dtype) for name, column in datasets.dataset("measures").schema.columns.items()}
+    types = datasets.dataset("measures").types
     frame = pd.DataFrame(rows, columns=COLUMNS)
     # Several versions of one moment were all known then only as the last of them.
     frame = frame[~frame.duplicated(["event_id", "mineral", "available_at"], keep="last")]

@@ -268,8 +268,7 @@ class Store:
             return datasets.empty(name)
         with connect(self.memory_limit, self.threads) as db:
             rows = db.execute(sql, parameters).df()
-        dtypes = {column: str(field.dtype) for column, field in spec.schema.columns.items()}
-        return rows.astype(dtypes)[spec.columns]
+        return rows.astype(spec.types)[spec.columns]
 
 
 def _known_at(as_of: dt.datetime, name: str) -> dict[str, dt.datetime]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,15 @@ app = typer.Typer()
 
 Draws = Annotated[int, typer.Option("--draws", min=0, help="Bootstrap draws for the intervals.")]
 Page = Annotated[Path | None, typer.Option("--page", help="Where to write the page a second time.")]
+
+
+def _tell(result: Any, text: str, path: Path, *, as_json: bool, called: str = "Page") -> None:
+    # The page itself, and where it lies; or what it was made from.
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(text)
+        typer.echo(f"{called}: {path}")
 
 
 @app.command("fresher-trade")
@@ -77,11 +86,7 @@ def price_spikes(
     from ml import price_spike_study
 
     result = price_spike_study.study(out, first=first, draws=draws, as_of=as_of, log=log, home=home, say=say)
-    if as_json:
-        print_json(result.scores)
-    else:
-        typer.echo(result.report)
-        typer.echo(f"Report: {out / 'report.md'}")
+    _tell(result.scores, result.report, out / "report.md", as_json=as_json, called="Report")
 
 
 @app.command("production-drops")
@@ -99,11 +104,7 @@ def production_drops(
     from ml import production_study
 
     found = production_study.study(out, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
-    if as_json:
-        print_json(found.result)
-    else:
-        typer.echo(found.page)
-        typer.echo(f"Page: {out / 'production-drops.md'}")
+    _tell(found.result, found.page, out / "production-drops.md", as_json=as_json)
 
 
 @app.command("restriction-onset")
@@ -134,11 +135,7 @@ def restriction_onset(
         home=home,
         say=say,
     )
-    if as_json:
-        print_json(result.scores)
-    else:
-        typer.echo(result.page)
-        typer.echo(f"Page: {out / restriction_study.PAGE}")
+    _tell(result.scores, result.page, out / restriction_study.PAGE, as_json=as_json)
 
 
 @app.command("event-worth")
@@ -156,8 +153,4 @@ def event_worth(
     from ml import event_worth as worth
 
     found = worth.study(out, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
-    if as_json:
-        print_json(found.result)
-    else:
-        typer.echo(found.page)
-        typer.echo(f"Page: {out / worth.PAGE}")
+    _tell(found.result, found.page, out / worth.PAGE, as_json=as_json)

@@ -1,9 +1,8 @@
 """How much of the published picture of export restrictions the table of measures covers, and who adds what.
 
-The OECD counts one measure per country, six-digit product and type on critical raw materials: 2,518 in 2009 and
-13,102 in
-2020. Ours are counted in the same unit as far as it goes, and in acts. The page says the gap instead of scaling it
-      away.
+The OECD counts one measure per country, six-digit product and type on critical raw materials: 2,518 in 2009 and 13,102
+in 2020. Ours are counted in the same unit as far as it goes, and in acts. The page says the gap instead of scaling it
+away.
 """
 
 from __future__ import annotations

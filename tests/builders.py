@@ -27,7 +27,7 @@ def rows(name: str, records: Iterable[dict]) -> pd.DataFrame:
     frame = pd.DataFrame([{"source": "test", "is_retracted": False} | record for record in records])
     if frame.empty:
         return datasets.empty(name)
-    types = {column: str(field.dtype) for column, field in datasets.dataset(name).schema.columns.items()}
+    types = datasets.dataset(name).types
     for column in (column for column, dtype in types.items() if dtype == datasets.MOMENT):
         frame[column] = pd.to_datetime(frame[column], utc=True)
     return frame[list(types)].astype(types)

@@ -173,7 +173,7 @@ def missing_facts(store: Store, name: str, rows: pd.DataFrame, *, source: str) -
     with connect(store.memory_limit, store.threads) as db:
         db.register("given", rows[list(spec.key)])
         found = db.execute(sql, {"source": source}).df()
-    return found.astype({column: str(field.dtype) for column, field in spec.schema.columns.items()})[spec.columns]
+    return found.astype(spec.types)[spec.columns]
 
 
 def date_facts(

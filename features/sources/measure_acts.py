@@ -214,7 +214,7 @@ def measure_rows(acts: Sequence[Act], *, source: str, now: dt.datetime) -> pd.Da
     frame = pd.DataFrame(versions).explode("supplier").explode("mineral", ignore_index=True)
     several = frame["several"].astype("bool")
     frame["event_id"] = frame["event_id"].where(~several, frame["event_id"] + "-" + frame["supplier"])
-    types = {name: str(column.dtype) for name, column in datasets.dataset("measures").schema.columns.items()}
+    types = datasets.dataset("measures").types
     for name in (name for name, dtype in types.items() if dtype == MOMENT):
         frame[name] = pd.to_datetime(frame[name], utc=True)
     return frame.assign(source=source, is_retracted=False)[list(types)].astype(types)

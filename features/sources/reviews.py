@@ -30,9 +30,10 @@ from features import datasets
 from features.catalog import Catalog
 from features.errors import BadInput
 from features.knowledge_time import as_moment
+from features.sources.measure_acts import EARLIEST, SEVERITY
 from features.sources.spec import Harvest, SourceSpec, reading, rejections
 
-__all__ = ["MEASURE_KINDS", "SPEC", "ConfirmedMeasure", "Review", "harmonise", "parse", "released"]
+__all__ = ["SPEC", "ConfirmedMeasure", "Review", "harmonise", "parse", "released"]
 
 SPEC = SourceSpec(
     name="reviews",
@@ -48,11 +49,6 @@ SPEC = SourceSpec(
     takes="JSON with candidate_id, decision, reviewed_at, reviewed_by, why, measure and withdrawn",
 )
 A_DAY = pd.Timedelta(days=1)
-MEASURE_KINDS = (
-    "export_ban", "export_quota", "export_tax", "licensing", "processing_requirement", "price_floor_or_quota",
-    "sanctions", "easing", "other",
-)  # fmt: skip
-EARLIEST = dt.date(1990, 1, 1)
 
 
 def _printable(text: str) -> str:
@@ -71,7 +67,7 @@ class ConfirmedMeasure(BaseModel):
 
     supplier: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     minerals: Annotated[list[str], Field(min_length=1)]
-    kind: Literal[MEASURE_KINDS]  # type: ignore[valid-type]
+    kind: Literal[tuple(SEVERITY)]  # type: ignore[valid-type]
     direction: Literal["tightening", "easing", "neutral"] = "tightening"
     severity: Annotated[int, Field(ge=1, le=3)] = 2
     announced_on: Day
@@ -204,7 +200,7 @@ def _rows_of(measure: ConfirmedMeasure, candidate_id: str, common: dict[str, Any
 def _typed(name: str, rows: list[dict]) -> pd.DataFrame:
     spec = datasets.dataset(name)
     frame = pd.DataFrame(rows, columns=spec.columns)
-    return frame.astype({column: str(field.dtype) for column, field in spec.schema.columns.items()})
+    return frame.astype(spec.types)
 
 
 def _moment(day: dt.date | None) -> pd.Timestamp | None:
