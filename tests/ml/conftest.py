@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from features import datasets
 from features.knowledge_time import UTC, as_moment
 from features.store import Store
-from ml import registry
+from ml import cli, registry
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.settings import Settings
 from ml.weekly import Run, run_week
@@ -97,3 +98,24 @@ def knowledge_at(bundle_home: Path) -> Callable[[str], Knowledge]:
         return made[date]
 
     return at
+
+
+@pytest.fixture
+def oresight(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command as the installed program would; give its exit code and what it wrote to both outputs."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["oresight", *map(str, arguments)])
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        told = capsys.readouterr()
+        # A text for a code is how Python says 1.
+        return code if isinstance(code, int) else 1, told.out, told.err
+
+    return run

@@ -67,23 +67,16 @@ Ask = Callable[..., Answer]
 
 
 @pytest.fixture
-def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, oresight: Callable[..., tuple[int, str, str]]) -> Ask:
     """Run a command as the installed program would, in an empty working folder."""
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["oresight", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            cli.main()
-            code: Any = 0
-        except SystemExit as end:
-            code = end.code
-        told = capsys.readouterr()
+        answer = Answer(*oresight(*arguments))
         assert not (tmp_path / "work" / ".oresight").exists()
-        return Answer(code or 0, told.out, told.err)
+        return answer
 
     return run
 

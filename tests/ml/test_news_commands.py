@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from ml import cli
 from tests.file_server import FileServer, answer, serving
 from tests.news_feeds import archive, dated, list_of_feeds, plain_linker, rss
 
@@ -23,7 +21,7 @@ def server() -> Iterator[FileServer]:
 
 
 @pytest.fixture
-def ask(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+def ask(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch, oresight: Ask) -> Ask:
     plain_linker(monkeypatch)
     list_of_feeds(monkeypatch, "gcaptain", "mining_com", "tass")
     monkeypatch.chdir(tmp_path)
@@ -33,19 +31,7 @@ def ask(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch, cap
         monkeypatch.setenv(f"ORESIGHT_{name}", value)
     monkeypatch.setattr("ml.knowledge.collection.BUNDLE_FILES", {"events": "events.csv"})
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["oresight", *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0
-        else:
-            code = 0
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return run
+    return oresight
 
 
 def collected(ask: Ask, server: FileServer) -> tuple[int, str, str]:

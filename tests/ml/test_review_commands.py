@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from features.store import Store
-from ml import cli
 from tests.builders import report, rows
 
 TITLE = "Congo halts \x1b[2Jcobalt \u202eshipments [bold]now"
@@ -47,20 +45,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def ask(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def ask(home: Path, oresight):
     """Run a command; give its exit code, its result and what it said."""
 
     def run(*words: str, as_json: bool = True) -> tuple[int, object, str]:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["oresight", "measures", *words, *(["--json"] if as_json else [])])
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        else:
-            code = 0
-        told = capsys.readouterr()
-        return code, json.loads(told.out) if as_json and told.out else told.out, told.err
+        code, out, err = oresight("measures", *words, *(["--json"] if as_json else []))
+        return code, json.loads(out) if as_json and out else out, err
 
     return run
 
