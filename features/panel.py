@@ -14,7 +14,19 @@ import numpy as np
 import pandas as pd
 
 from features.catalog import Catalog
-from features.signals import governance, incidents, mirror_trade, news, prices, production, restrictions, trade
+from features.signals import (
+    geopolitics,
+    governance,
+    hazards,
+    incidents,
+    logistics,
+    mirror_trade,
+    news,
+    prices,
+    production,
+    restrictions,
+    trade,
+)
 from features.signals.declaration import Feature, Signal, Steps
 
 __all__ = [
@@ -40,6 +52,9 @@ SIGNALS: tuple[Signal, ...] = (
     restrictions.SIGNAL,
     incidents.SIGNAL,
     news.SIGNAL,
+    geopolitics.SIGNAL,
+    logistics.SIGNAL,
+    hazards.SIGNAL,
 )
 KEYS = ["mineral", "supplier", "as_of"]
 # Facts about a row that are not features: what it is about, and which slice it belongs to.

@@ -26,6 +26,7 @@ __all__ = [
     "EVENTS",
     "NO_FACTS",
     "NO_FIGURE",
+    "WORLD",
     "Addition",
     "Asked",
     "Part",
@@ -45,6 +46,8 @@ NO_FACTS = "no facts in this store"
 NO_FIGURE = "no figure on any row"
 # The families that tell of dated events; they are added together, too.
 EVENTS = ("restrictions", "incidents", "news")
+# The families that tell of the world around a supplier.
+WORLD = ("geopolitics", "hazards", "logistics")
 ROW = ["mineral", "supplier", "as_of"]
 COLUMNS = ["target", "horizon", *ROW, "probability", "p_low", "p_high", "label", "onset"]
 Forecast = Callable[[str, tuple[str, ...]], pd.DataFrame]

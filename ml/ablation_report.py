@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.panel import SIGNALS
 from features.signals.news import MIN_FEEDS
-from ml.ablation_families import EVENTS, Part
+from ml.ablation_families import EVENTS, WORLD, Part
 from ml.ablation_rule import DECIDING, in_words, judge, looks
 from ml.comparison import METRICS, WITH_PRECISION, markdown_rows
 from ml.page_tables import percent, table
@@ -107,7 +107,7 @@ def _in_short(parts: Sequence[Part], missing: Mapping[str, str]) -> str:
     judgements = judge(rows)
     names = list(dict.fromkeys(each.family for each in judgements))
     # The families that are new first; then the others, and what is taken away or added together.
-    order = dict.fromkeys((*EVENTS, *(signal.name for signal in SIGNALS), *names))
+    order = dict.fromkeys((*WORLD, *EVENTS, *(signal.name for signal in SIGNALS), *names))
     told = in_words(judgements, [name for name in order if name in names])
     targets = ", ".join(f"`{target}`" for part in parts for target in part.targets)
     told += [f"`{target}` could not be measured." for target in missing]

@@ -18,6 +18,7 @@ from features.panel import feature_names
 from features.signals.trade import TRACKED_SHARE_FRAC
 from ml.ablation_families import (
     EVENTS,
+    WORLD,
     Asked,
     Part,
     absent_families,
@@ -43,10 +44,12 @@ __all__ = ["BASE", "FAMILIES", "production_drops", "supply_drops"]
 
 BASE = "trade"
 # What is added to trade one by one.
-FAMILIES = ("mirror_trade", "prices", "production", "governance", *EVENTS)
+FAMILIES = ("mirror_trade", "prices", "production", "governance", *EVENTS, *WORLD)
 FIRST, LAST, LAST_PRODUCTION = 2006, 2024, 2023
 HORIZON = "current_year"
 RECORD = (BASE, "production")
+# What is added to the record of production one by one.
+FAMILIES_OF_PRODUCTION = (*EVENTS, *WORLD)
 
 
 def supply_drops(asked: Asked) -> Part:
@@ -73,7 +76,7 @@ def supply_drops(asked: Asked) -> Part:
 
 
 def production_drops(asked: Asked) -> Part:
-    """Fit the booster of `production_drop` with trade and production, and with each family on events more.
+    """Fit the booster of `production_drop` with trade and production, and with each of the other families more.
 
     Raises:
         BadInput: the store holds no production of the publisher whose record resolves the event.
@@ -93,8 +96,8 @@ def production_drops(asked: Asked) -> Part:
     panel = knowledge.panel(dates, min_share=TRAINING_SHARE_FRAC)
     panel = with_outcomes(panel, labels, HORIZON).assign(target=PRODUCTION_DROP, horizon=HORIZON)
     now = panel[panel["as_of"].isin([origin.as_of for origin in origins]) & _to_forecast(panel)]
-    columns = {signal.name: signal.columns for signal in knowledge.signals if signal.name in EVENTS}
-    no_facts = [name for name in asked.no_facts if name in EVENTS]
+    columns = {signal.name: signal.columns for signal in knowledge.signals if signal.name in FAMILIES_OF_PRODUCTION}
+    no_facts = [name for name in asked.no_facts if name in FAMILIES_OF_PRODUCTION]
 
     def forecast(name: str, members: tuple[str, ...]) -> pd.DataFrame:
         features = _features([*RECORD, *members])
@@ -103,7 +106,7 @@ def production_drops(asked: Asked) -> Part:
         served = [origin.as_of for origin in origins]
         return kept(asked, PRODUCTION_DROP, name, make, features=features, parameters=Parameters(), origins=served)
 
-    added = additions(EVENTS, absent_families(no_facts, now, columns))
+    added = additions(FAMILIES_OF_PRODUCTION, absent_families(no_facts, now, columns))
     alone, rows = compare_families((PRODUCTION_DROP,), " + ".join(RECORD), forecast, added, draws=asked.draws)
     return Part((PRODUCTION_DROP,), "trade and production", rows, had_figures(alone, now, columns, no_facts))
 

@@ -29,8 +29,8 @@ app.add_typer(cli_measures.app)
 
 # Written out: the schemas take a second to load, and help is instant. A test holds it against them.
 DATASETS_HELP = (
-    "trade, mirror_trade, prices, production, production_monthly, governance, measures, incidents, news, news_links, "
-    "news_coverage, reviews or coverage."
+    "trade, mirror_trade, prices, production, production_monthly, governance, measures, incidents, reviews, coverage, "
+    "news, news_links, news_coverage, geopolitics, political_events, sanctions, hazards or transits."
 )
 Signals = Annotated[
     str | None, typer.Option("--signals", help="Feature families, separated by commas (default: the champion's).")
@@ -176,6 +176,24 @@ def explain(
         print_json(result)
     else:
         commands.print_explanation(result, top=top)
+
+
+@app.command()
+def supplier(
+    code: Annotated[str, typer.Argument(metavar="SUPPLIER", help="ISO 3166-1 alpha-3 code, such as CHL.")],
+    mineral: Annotated[
+        str | None, typer.Option("--mineral", help="Hold disasters against the places of one mineral only.")
+    ] = None,
+    as_of: AsOf = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many entries of each list.")] = 8,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Show what is known around a supplier: risk, politics, sanctions, disasters near its mines, and its straits."""
+    from ml import country_sheet, country_sheet_page
+
+    sheet = country_sheet.country_sheet(code, mineral=mineral, as_of=as_of, top=top, home=home)
+    print_json(sheet) if as_json else country_sheet_page.print_sheet(sheet)
 
 
 @app.command()

@@ -154,3 +154,21 @@ def event_worth(
 
     found = worth.study(out, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
     _tell(found.result, found.page, out / worth.PAGE, as_json=as_json)
+
+
+@app.command()
+def cases(
+    out: Out,
+    case: Annotated[
+        list[str] | None, typer.Option("--case", help="One case, several if repeated (default: all).")
+    ] = None,
+    page: Page = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Draw known crises: what the signals showed in the weeks before and after."""
+    from ml.cases import study as of_cases
+
+    found = of_cases.study(out, cases=case, as_of=as_of, page=page, home=home, say=say)
+    _tell(found.result, found.page, out / of_cases.PAGE, as_json=as_json)

@@ -24,6 +24,17 @@ from models.targets import MAX_IMPUTED_FRAC
 
 __all__ = ["abstention_reasons", "forecast_week", "with_revisions_known"]
 
+# Datasets whose further versions are news, not corrections of what was said before.
+EVENTS = (
+    "measures",
+    "incidents",
+    "coverage",
+    "news_links",
+    "news_coverage",
+    "political_events",
+    "sanctions",
+    "hazards",
+)
 WEEK = dt.timedelta(days=7)
 GRACE = dt.timedelta(days=31)
 # An alert needs more than a shaky supplier: the lower end of the interval lies this far above what is normal for it.
@@ -144,8 +155,8 @@ def _revised_panel(knowledge: Knowledge, served: Served, before: dt.datetime) ->
     for name in datasets_needed(signals):
         table = knowledge.tables[name]
         key = list(datasets.dataset(name).key)
-        # An event's end is news about it, not a correction of what was said before; so is a further report.
-        if name in ("measures", "incidents", "coverage", "news_links", "news_coverage"):
+        # An event's end is news about it; so are a further report and a stronger storm.
+        if name in EVENTS:
             tables[name] = table[table["available_at"] <= pd.Timestamp(before)]
             continue
         tables[name], count = with_revisions_known(table, key, since=pd.Timestamp(before))

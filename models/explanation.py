@@ -25,14 +25,26 @@ BASE = "base"
 EXPLANATION_COLUMNS = ["mineral", "supplier", "signal", "feature", "value", "contribution"]
 TOLERANCE = 1e-6
 DRIVERS = ("driver_1", "driver_2", "driver_3")
-# What an analyst wants to see of a pair even where the model gives it no weight.
-ON_RECORD = (
-    "restrictions_pair_in_force",
-    "restrictions_pair_new_52w",
-    "restrictions_pair_eased_52w",
-    "incidents_pair_new_156w",
-    *(f"news_pair_{name}_13w" for name in REPORTED_TYPES),
-)
+# What an analyst wants to see of a pair even where the model gives it no weight, each if above a value.
+ON_RECORD = {
+    "restrictions_pair_in_force": 0.0,
+    "restrictions_pair_new_52w": 0.0,
+    "restrictions_pair_eased_52w": 0.0,
+    "incidents_pair_new_156w": 0.0,
+    "geopolitics_sanctions_programmes_new": 0.0,
+    # A coup of the last year; the risk index, and tension, as rarely as once in some forty months.
+    "geopolitics_coup_attempts": 0.5,
+    "geopolitics_irregular_change_52w": 0.0,
+    "geopolitics_election_next_26w": 0.0,
+    "geopolitics_conflict_intensity": 1.0,
+    "geopolitics_gpr_surprise": 2.0,
+    "geopolitics_tension": 2.0,
+    # A hundredth of the country's output.
+    "hazards_hit_13w": 0.01,
+    **{f"news_pair_{name}_13w": 0.0 for name in REPORTED_TYPES},
+}
+# The same, each if below a value: a fifth of the ships are missing.
+ON_RECORD_BELOW = {"logistics_worst_strait_13w": float(np.log(0.8))}
 PAIR = ["mineral", "supplier"]
 
 
@@ -99,14 +111,16 @@ def context_rows(features: Sequence[str], rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def sentences_on_record(explanations: pd.DataFrame) -> dict[tuple[str, str], list[str]]:
-    """Say, per pair, which measures, incidents and news are on record without weight in its forecast.
+    """Say, per pair, what is on record without weight in its forecast: measures, incidents, news, and the world around.
 
     Args:
         explanations: explanation rows with context rows, for one target and horizon.
     """
-    told = explanations[explanations["contribution"].eq(0.0) & explanations["value"].gt(0)]
+    told = explanations[explanations["contribution"].eq(0.0)]
+    above, below = (told["feature"].map(limits).astype("float64") for limits in (ON_RECORD, ON_RECORD_BELOW))
+    told = told[told["value"].gt(above) | told["value"].lt(below)]
     found: dict[tuple[str, str], list[str]] = {}
-    for name in ON_RECORD:
+    for name in (*ON_RECORD, *ON_RECORD_BELOW):
         for row in told[told["feature"].eq(name)].itertuples():
             found.setdefault((row.mineral, row.supplier), []).append(phrase(name, row.value))
     return found

@@ -19,7 +19,15 @@ from features.errors import ContractError
 from features.signals.event_windows import WINDOWS_WEEKS
 from features.signals.governance import INDICATORS
 from features.signals.restrictions import KIND_GROUPS
-from models import mirror_phrases, news_phrases, price_phrases, production_phrases
+from models import (
+    geopolitics_phrases,
+    hazard_phrases,
+    logistics_phrases,
+    mirror_phrases,
+    news_phrases,
+    price_phrases,
+    production_phrases,
+)
 
 # Other values of the same panel row: a phrase may name the year (`trade_last_year`) or the kinds of measures.
 Facts = Mapping[str, float]
@@ -184,6 +192,22 @@ SLOTS: dict[str, Callable[[float, Facts], str]] = {
 
 # ---- the phrases; first what is counted, by prefix of the features ---------------------------------
 
+# What further modules say of their own signals, each in the same four tables.
+FURTHER = (
+    production_phrases,
+    price_phrases,
+    mirror_phrases,
+    news_phrases,
+    geopolitics_phrases,
+    hazard_phrases,
+    logistics_phrases,
+)
+
+
+def _merged(table: str) -> dict[str, str]:
+    return {key: words for module in FURTHER for key, words in getattr(module, table, {}).items()}
+
+
 EVENTS = {
     "restrictions_pair": ("measures_pair", "export measure{s} on the mineral"),
     "restrictions_elsewhere": ("measures_elsewhere", "export measure{s} of other suppliers of the mineral"),
@@ -207,19 +231,14 @@ THEMES = {  # theme -> words for a missing value
     "other_suppliers": "no other suppliers to compare with",
     "other_minerals": "supplies no other mineral to compare with",
     "data": "no exports to judge the figures by",
-    **production_phrases.THEMES,
     "governance": "no governance score",
     **{theme: f"{what.format(s='s')} {_NOT_COVERED}" for theme, what in EVENTS.values()},
-    **price_phrases.THEMES,
-    **mirror_phrases.THEMES,
-    **news_phrases.THEMES,
+    **_merged("THEMES"),
 }
 MISSING = {
     "trade_unit_value_growth": "nothing sold in {year_1} or {year}, so no change of price",
     "trade_buyers_lost": "nothing sold in {year_1}, so no buyers to lose",
-    **price_phrases.MISSING,
-    **mirror_phrases.MISSING,
-    **news_phrases.MISSING,
+    **_merged("MISSING"),
 }
 ZERO = {
     "trade_data_age_years": "the newest trade figures are of this year",
@@ -235,10 +254,7 @@ ZERO = {
     "trade_mineral_falls": "none of the mineral's other suppliers in a drop in {year}",
     "trade_country_falls": "none of the supplier's other minerals in a drop in {year}",
     "restrictions_pair_severity_in_force": "no export measure on the mineral in force",
-    **production_phrases.ZERO,
-    **price_phrases.ZERO,
-    **mirror_phrases.ZERO,
-    **news_phrases.ZERO,
+    **_merged("ZERO"),
 }
 PHRASES = {  # feature -> theme and template
     "trade_level_vs_3y": "level: exports in {year} {stood} the mean of the three years before",
@@ -279,10 +295,7 @@ PHRASES = {  # feature -> theme and template
     "trade_country_drop_rate": "other_minerals: its other minerals were in a drop {percent} of the time",
     "trade_country_growth_1y": "other_minerals: value of all its exports {moved} between {year_1} and {year}",
     "trade_data_age_years": "data: the newest trade figures are {n} year{s} old",
-    **production_phrases.PHRASES,
-    **price_phrases.PHRASES,
-    **mirror_phrases.PHRASES,
-    **news_phrases.PHRASES,
+    **_merged("PHRASES"),
 }
 for _key, _name in GOVERNANCE.items():
     PHRASES[f"governance_{_key}"] = f"governance: {_name} scores {{signed}} (world average 0)"

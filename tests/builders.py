@@ -223,3 +223,190 @@ def random_news(seed: int) -> dict[str, pd.DataFrame]:
         weeks += carried(week, up, items=int(rng.integers(1, 200)))
         weeks += carried(week, up[:2], items=500, available_at=week + pd.Timedelta(days=int(rng.integers(1, 40))))
     return {"news_links": rows("news_links", links), "news_coverage": rows("news_coverage", weeks)}
+
+
+def index_value(country: str, period: str | pd.Timestamp, value: float, **other) -> dict:
+    """One month of the geopolitical risk index of a country, known on the 5th of the next month."""
+    start = utc(period) if isinstance(period, str) else period
+    usual = {"indicator": "gpr", "partner": "", "frequency": "month"}
+    moment = start + pd.offsets.MonthBegin(1) + pd.Timedelta(days=4)
+    return usual | {"country": country, "starts_on": start, "value": float(value), "available_at": moment} | other
+
+
+def political(country: str, kind: str, day: str | pd.Timestamp, **other) -> dict:
+    """One coup or, by `kind`, something else, known when its day is over."""
+    happens = utc(day) if isinstance(day, str) else day
+    about = {"event_id": f"{country}-{kind}-{happens:%Y%m%d}", "country": country, "kind": kind, "title": kind}
+    return about | {"happens_at": happens, "available_at": happens + pd.Timedelta(days=1)} | other
+
+
+def sanction(entry_id: str, country: str, known: str | pd.Timestamp, **other) -> dict:
+    """One firm that the United States put on a list, without a day of its own."""
+    usual = {"imposed_by": "USA", "kind": "entity", "programme": f"{country}-1", "name": entry_id, "minerals": ""}
+    moment = utc(known) if isinstance(known, str) else known
+    about = {"entry_id": entry_id, "country": country, "is_metals": False, "listed_at": pd.NaT, "available_at": moment}
+    return usual | about | other
+
+
+def random_geopolitics(seed: int) -> dict[str, pd.DataFrame]:
+    """Give indices, events, sanctions and coverage of 1999 to 2004 with revisions, corrections and withdrawals."""
+    rng = np.random.default_rng(seed)
+    bounds = {"coups_one": ("1990-01-01", "2003-06-01"), "coups_two": ("2001-01-01", "2004-03-01")}
+    bounds |= {"leaders_one": ("1990-01-01", "2002-06-01"), "elections_one": ("2001-01-01", "2003-01-01")}
+    coverage = [
+        {"dataset": name, "bound": bound, "bound_at": utc(day), "available_at": utc(day)}
+        for name, days in bounds.items()
+        for bound, day in zip(("from", "until"), days, strict=True)
+    ]
+    return {
+        "geopolitics": rows("geopolitics", [*_random_indices(rng), *_random_dyads(rng)]),
+        "political_events": rows("political_events", _random_politics(rng)),
+        "sanctions": rows("sanctions", _random_sanctions(rng)),
+        "coverage": rows("coverage", coverage),
+    }
+
+
+def _revised(rng: np.random.Generator, record: dict, redrawn: dict, chance: float = 0.15) -> list[dict]:
+    # A record, perhaps another version of it with `redrawn`, perhaps its withdrawal and its return.
+    found, moment = [record], record["available_at"]
+    for _ in range(2):
+        if rng.random() < chance:
+            moment = moment + pd.Timedelta(days=int(rng.integers(1, 500)))
+            is_retracted = bool(rng.random() < 0.4)
+            found.append(found[-1] | redrawn | {"available_at": moment, "is_retracted": is_retracted})
+    return found
+
+
+def _random_indices(rng: np.random.Generator) -> list[dict]:
+    records = []
+    for country in ("AUS", "BRA", "CHN", "DEU", "JPN", "RUS", "USA"):
+        for start in pd.date_range("1997-01", periods=84, freq="MS", tz="UTC"):
+            if rng.random() < 0.03 or (country == "BRA" and start.year > 2001):
+                continue
+            value, again = rng.gamma(2.0, 0.2, size=2)
+            records += _revised(rng, index_value(country, start, value), {"value": float(again)}, 0.03)
+    yearly = {"ucdp_intensity": 3, "fsi_total": 120, "inform_risk": 10}
+    for country in (*SUPPLIERS, "JPN"):
+        for name, most in yearly.items():
+            for start in pd.date_range("1999-01", "2003-01", freq="YS", tz="UTC"):
+                known = start + pd.DateOffset(months=int(rng.integers(12, 20)))
+                about = {"indicator": name, "frequency": "year", "available_at": known}
+                record = index_value(country, start, float(rng.integers(0, most)), **about)
+                records += _revised(rng, record, {"value": float(rng.integers(0, most))})
+        for start in pd.date_range("2000-01", "2003-06", freq="MS", tz="UTC"):
+            record = index_value(country, start, float(rng.integers(0, 40)), indicator="ucdp_deaths")
+            records += _revised(rng, record, {"value": 1.0}, 0.05)
+    return records
+
+
+def _random_dyads(rng: np.random.Generator) -> list[dict]:
+    records = []
+    pairs = [("CHN", "JPN"), ("JPN", "CHN"), ("AUS", "CHN"), ("CHN", "USA")]
+    pairs += [("CHN", ""), ("COD", "")]
+    for country, partner in pairs:
+        kinds = (
+            ("gdelt_coercion", "gdelt_material_conflict") if partner else ("gdelt_material_conflict", "gdelt_protest")
+        )
+        for start in pd.date_range("2001-01-01", "2003-03-03", freq="7D", tz="UTC"):
+            for kind in kinds:
+                if rng.random() < 0.1:
+                    continue
+                about = {"indicator": kind, "frequency": "week", "partner": partner}
+                about |= {"available_at": start + pd.Timedelta(days=7)}
+                record = index_value(country, start, rng.random() / 3, **about)
+                records += _revised(rng, record, {"value": float(rng.random() / 3)}, 0.02)
+    return records
+
+
+def _random_politics(rng: np.random.Generator) -> list[dict]:
+    kinds, records = ("coup", "failed_coup", "coup_plot", "irregular_change", "leader_change"), []
+    for number in range(60):
+        day = utc("1996-01-01") + pd.Timedelta(days=int(rng.integers(0, 3200)))
+        about = {"event_id": f"event-{number}", "source": str(rng.choice(["one", "two"]))}
+        record = political(str(rng.choice(SUPPLIERS)), str(rng.choice(kinds)), day, **about)
+        records += _revised(rng, record, {"kind": str(rng.choice(kinds))})
+        if number % 4 == 0:
+            close = day + pd.Timedelta(days=int(rng.integers(-9, 9)))
+            records.append(
+                record | {"source": "three", "happens_at": close, "available_at": close + pd.Timedelta(days=9)}
+            )
+    for number in range(30):
+        day = utc("1999-01-01") + pd.Timedelta(days=int(rng.integers(0, 2500)))
+        about = {"event_id": f"vote-{number}", "available_at": day - pd.Timedelta(days=int(rng.integers(-1, 365)))}
+        moved = {"happens_at": day + pd.Timedelta(days=int(rng.integers(-60, 300)))}
+        records += _revised(rng, political(str(rng.choice(SUPPLIERS)), "election", day, **about), moved, 0.3)
+    return records
+
+
+def _random_sanctions(rng: np.random.Generator) -> list[dict]:
+    records = []
+    for number in range(50):
+        known = utc("2000-06-01") + pd.Timedelta(days=int(rng.choice([0, 30, *rng.integers(1, 1500, size=6)])))
+        supplier = str(rng.choice([*SUPPLIERS, ""]))
+        about = {"source": str(rng.choice(["one", "two"])), "is_metals": bool(rng.random() < 0.3)}
+        about |= {"imposed_by": str(rng.choice(["USA", "CHN"])), "programme": str(rng.choice(["", "A", "B", "A;C"]))}
+        about |= {"kind": str(rng.choice(["programme", "entity", "person"]))}
+        if rng.random() < 0.5:
+            about["listed_at"] = known - pd.Timedelta(days=int(rng.choice([-20, 1, 1, 200])))
+        record = sanction(f"entry-{number}", supplier, known, **about)
+        records += _revised(rng, record, {"programme": str(rng.choice(["A", "B"]))}, 0.35)
+    return records
+
+
+def transit(strait: str, day: str | pd.Timestamp, calls: int, **other) -> dict:
+    """Ships of all types that passed a strait on one day, known on the Wednesday after the Sunday of its week."""
+    start = utc(day) if isinstance(day, str) else day
+    known = start + pd.Timedelta(days=9 - start.weekday())
+    usual = {"source": "portwatch", "ship_type": "total", "capacity_tonnes": np.nan, "available_at": known}
+    return usual | {"strait": strait, "starts_on": start, "calls": int(calls)} | other
+
+
+def random_transits(seed: int) -> pd.DataFrame:
+    """Give `transits` of 2000 to mid-2003: three straits, one late, with days missing, revised, withdrawn."""
+    rng = np.random.default_rng(seed)
+    records = []
+    for strait, first in (("malacca", "2000-01-03"), ("suez", "2000-01-03"), ("hormuz", "2001-11-05")):
+        for day in pd.date_range(first, "2003-06-29", freq="D", tz="UTC"):
+            # Whole months without a count, and single days.
+            if rng.random() < (0.6 if (day.month + day.year) % 17 == 0 else 0.05):
+                continue
+            for ship_type, most in (("total", 60), ("dry_bulk", 12)):
+                record = transit(strait, day, rng.integers(0, most), ship_type=ship_type)
+                records.append(record)
+                if rng.random() < 0.01:
+                    later = record["available_at"] + pd.Timedelta(days=int(rng.integers(1, 400)))
+                    is_retracted = bool(rng.random() < 0.4)
+                    records.append(record | {"calls": 1, "available_at": later, "is_retracted": is_retracted})
+    return rows("transits", records)
+
+
+def hazard(event_id: str, happened: str | pd.Timestamp, latitude: float, longitude: float, **other) -> dict:
+    """One shallow earthquake of magnitude 7.5 or, by `kind`, something else, known a day later."""
+    usual = {"kind": "earthquake", "magnitude": 7.5, "depth_km": 20.0, "severity": 3, "country": "", "title": event_id}
+    moment = utc(happened) if isinstance(happened, str) else happened
+    dates = {"happened_at": moment, "ended_at": pd.NaT, "available_at": moment + pd.Timedelta(days=1)}
+    place = {"event_id": event_id, "latitude": latitude, "longitude": longitude, "link": ""}
+    return usual | dates | place | other
+
+
+def random_hazards(seed: int) -> pd.DataFrame:
+    """Hazards of 2000 to 2009 by mines of `SUPPLIERS`, regraded, moved, withdrawn, and told by three sources."""
+    rng = np.random.default_rng(seed)
+    # Kalgoorlie, Groote Eylandt, Kolwezi, Bisie, Gejiu, Ganzhou and Jinchang.
+    mines = ((-28.8, 121.9), (-14.0, 136.4), (-10.7, 25.5), (-1.0, 27.7), (23.4, 103.1), (25.8, 114.9), (38.5, 102.2))
+    kinds = ("earthquake", "earthquake", "volcano", "cyclone", "flood", "drought", "wildfire", "tsunami")
+    records = []
+    for number in range(150):
+        latitude, longitude = mines[rng.integers(len(mines))] + rng.normal(0, 0.7, size=2)
+        day = utc("2000-06-01") + pd.Timedelta(hours=int(rng.integers(0, 24 * 3300)))
+        about = {"kind": str(rng.choice(kinds)), "severity": int(rng.integers(1, 4)), "source": "one"}
+        about["magnitude"] = float(rng.choice([np.nan, *rng.uniform(5, 8.5, size=4)]))
+        record = hazard(f"hazard-{number}", day, latitude, longitude, **about)
+        other = {"severity": int(rng.integers(1, 4)), "magnitude": float(rng.uniform(5, 8.5))}
+        records += _revised(rng, record, other | {"latitude": latitude + float(rng.normal(0, 0.5))}, 0.4)
+        for source in ("two", "three"):
+            if rng.random() < 0.3:
+                later = {"source": source, "available_at": day + pd.Timedelta(days=int(rng.integers(1, 60)))}
+                later |= {"happened_at": day + pd.Timedelta(minutes=int(rng.integers(-40, 40)))}
+                records += _revised(rng, record | other | later, {"severity": 1, "magnitude": np.nan}, 0.2)
+    return rows("hazards", records)

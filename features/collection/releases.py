@@ -248,6 +248,7 @@ def _receipt(source: str, file: Loaded, number: int, outcomes: Mapping[str, _Out
         revised={name: Counter(outcome.revised)[number] for name, outcome in outcomes.items()},
         missing=sum(outcome.missing for outcome in outcomes.values()),
         withdrawn=sum(outcome.added_by(-1) for outcome in outcomes.values()),
+        failed=file.harvest.failed,
     )
 
 

@@ -169,9 +169,6 @@ def _record(source: str, file: Loaded, rows: Mapping[str, pd.DataFrame], now: dt
 
 
 def _receipt(source: str, file: Loaded, rows: Mapping[str, pd.DataFrame]) -> Receipt:
-    failed: dict[str, str] = {}
-    if file.harvest.polls is not None:
-        failed = {poll.feed: poll.problem for poll in file.harvest.polls.itertuples() if not poll.is_ok}
     return Receipt(
         source=source,
         file=file.path.name,
@@ -180,5 +177,5 @@ def _receipt(source: str, file: Loaded, rows: Mapping[str, pd.DataFrame]) -> Rec
         counts=dict(file.harvest.counts),
         released=file.release.at,
         sha256=file.sha256,
-        failed=failed,
+        failed=file.harvest.failed,
     )

@@ -33,7 +33,7 @@ from typing import Any
 import pandas as pd
 
 from features.catalog import Catalog, load_catalog
-from features.errors import ConfigError, UnknownCode
+from features.errors import BadInput, ConfigError, UnknownCode
 from features.knowledge_time import Lag
 from features.sources.global_trade_layouts import answers, from_csv, from_json
 from features.sources.measure_acts import (
@@ -115,12 +115,17 @@ def follow(request: Request, path: Path) -> list[Request]:
     """Ask for the next page, as long as a page came full.
 
     Raises:
-        BadInput: the answer is no list.
+        BadInput: the answer is no list, or the first page is empty: there are interventions, so it is an error.
     """
-    if len(answers(path)) < PAGE:
-        return []
-    offset = int((request.body or {}).get("offset", 0)) + PAGE
-    return [_page(request.address, offset, request.headers)]
+    found, offset = len(answers(path)), int((request.body or {}).get("offset", 0))
+    if not found and not offset:
+        raise BadInput(
+            where=path.name,
+            expected="interventions on the products of the catalogue",
+            found="an empty list",
+            remedy="The interface answers a wrong query so; try again later, or look for a new version of it.",
+        )
+    return [_page(request.address, offset + PAGE, request.headers)] if found >= PAGE else []
 
 
 def _page(endpoint: str, offset: int, headers: Mapping[str, str]) -> Request:

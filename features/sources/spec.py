@@ -118,7 +118,7 @@ class Harvest:
     """What one payload gave: rows per dataset, rejected rows, and counts for the screen.
 
     `left_out` lists, like rejected rows, entries that are in order and not what the source is read for. `polls` has
-    feed, language, at, is_ok and problem: which parts of a stream were asked, and which could be read.
+    feed, language, at, is_ok and problem: which parts of a source were asked, and which could be read.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -126,6 +126,13 @@ class Harvest:
     counts: Mapping[str, int] = field(default_factory=dict)
     left_out: pd.DataFrame | None = None
     polls: pd.DataFrame | None = None
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The parts that were asked and could not be read, and why."""
+        if self.polls is None:
+            return {}
+        return {poll.feed: poll.problem for poll in self.polls.itertuples() if not poll.is_ok}
 
 
 def rejections(rows: list[pd.DataFrame]) -> pd.DataFrame:

@@ -3,21 +3,29 @@
 Payloads: the embedded Parquet (iso3, country, year, indicator, estimate; political
 stability only), and the World Bank's workbook with one sheet per indicator, whose header is
 found by its content. Years before 2002 are two apart; gaps stay gaps.
+
+Each update recomputes the whole history, so a workbook is a release. It tells the year of its update ("2023 Update", on
+the sheet Introduction) and no day. Updates up to that of 2023 came by the end of September and count from 1 October;
+that of 2024 came in November, so that later ones count from the end of their year: late, never early. A date given by
+hand is better. After the embedded extract, which reaches to 2024, an older workbook comes out of order: it is
+kept, and `oresight rebuild` reads it first.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pandas as pd
+import python_calamine
 
 from features.catalog import Catalog
 from features.errors import BadInput
-from features.knowledge_time import Lag
+from features.knowledge_time import UTC, Lag
 from features.sources.spec import Harvest, SourceSpec, moment_of_years, read_table, reading, reject_rows
 
-__all__ = ["INDICATORS", "SPEC", "harmonise", "parse"]
+__all__ = ["INDICATORS", "SPEC", "harmonise", "parse", "released"]
 
 SPEC = SourceSpec(
     name="wgi",
@@ -51,6 +59,10 @@ SHEETS = {
     "RuleofLaw": "rule_of_law",
     "ControlofCorruption": "control_of_corruption",
 }
+UNREADABLE_BOOK = (ValueError, KeyError, python_calamine.CalamineError)
+TITLE_SHEET, UPDATE = "Introduction", re.compile(r"\b((?:19|20)\d{2}) Update\b", re.IGNORECASE)
+# The last update that came, as all before it, in September.
+LAST_IN_SEPTEMBER = 2023
 FIXED_CODES = {"ADO": "AND", "ROM": "ROU", "ZAR": "COD", "TMP": "TLS", "WBG": "PSE", "KSV": "XKX"}
 # Rows of the extract that belong to codes of country groups; Taiwan and Liechtenstein have rows of their own.
 LEFT_OUT = ("R20", "S19")
@@ -60,6 +72,8 @@ LONG = ("iso3", "country", "year", "indicator", "estimate")
 def parse(path: Path) -> pd.DataFrame:
     """Read a payload into row (of the sheet, in a workbook), iso3, country, year, indicator, estimate.
 
+    `attrs["update"]` is the year of a workbook's update, None where it tells none.
+
     Raises:
         BadInput: the file is broken, or a sheet or its header is not where the publisher puts it.
     """
@@ -68,9 +82,26 @@ def parse(path: Path) -> pd.DataFrame:
         for column in ("year", "estimate"):
             raw[column] = pd.to_numeric(raw[column], errors="coerce")
         return raw
-    with reading(path, expected="an xlsx workbook", remedy="Download it again.", also=(ValueError, KeyError)):
-        sheets = pd.read_excel(path, sheet_name=None, header=None)
-    return pd.concat([_parse_sheet(sheets, sheet, path) for sheet in SHEETS], ignore_index=True)
+    with reading(path, expected="an xlsx workbook", remedy="Download it again.", also=UNREADABLE_BOOK):
+        sheets = pd.read_excel(path, sheet_name=None, header=None, engine="calamine")
+    raw = pd.concat([_parse_sheet(sheets, sheet, path) for sheet in SHEETS], ignore_index=True)
+    raw.attrs["update"] = _update(sheets.get(TITLE_SHEET, pd.DataFrame()))
+    return raw
+
+
+def released(raw: pd.DataFrame) -> dt.datetime | None:
+    """Give when the update that a workbook names was out for certain, None where it names none."""
+    year = raw.attrs.get("update")
+    if year is None:
+        return None
+    month = (year, 10) if year <= LAST_IN_SEPTEMBER else (year + 1, 1)
+    return dt.datetime(*month, 1, tzinfo=UTC)
+
+
+def _update(cells: pd.DataFrame) -> int | None:
+    found = {int(told[1]) for cell in cells.to_numpy().ravel() if (told := UPDATE.search(str(cell)))}
+    # Two years would be somebody's note; then nobody knows.
+    return found.pop() if len(found) == 1 else None
 
 
 def _parse_sheet(sheets: dict[str, pd.DataFrame], sheet: str, path: Path) -> pd.DataFrame:

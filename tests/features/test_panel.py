@@ -15,7 +15,16 @@ from features.signals.trade import TRACKED_SHARE_FRAC
 from tests.builders import flow, rows, series, utc
 
 # Five of six indicators, buyers' figures, prices and estimates of one release are not in the embedded data.
-NOT_EMBEDDED = ("governance_", "mirror_", "news_", "prices_", "production_estimate_change")
+NOT_EMBEDDED = (
+    "geopolitics_",
+    "governance_",
+    "hazards_",
+    "logistics_",
+    "mirror_",
+    "news_",
+    "prices_",
+    "production_estimate_change",
+)
 MONDAYS = [utc(day) for day in ("2005-01-31", "2005-02-07", "2013-07-01", "2026-11-23")]
 
 
@@ -69,7 +78,8 @@ def test_each_feature_belongs_to_the_signal_that_declares_it():
 
 def test_the_datasets_of_a_choice_of_signals_are_listed_once():
     usual = ["trade", "mirror_trade", "prices", "production", "governance", "measures", "coverage", "incidents"]
-    assert panel.datasets_needed() == [*usual, "news_links", "news_coverage"]
+    world = ["geopolitics", "political_events", "sanctions", "transits", "hazards"]
+    assert panel.datasets_needed() == [*usual, "news_links", "news_coverage", *world]
     assert panel.datasets_needed(panel.SIGNALS[:2]) == ["trade", "mirror_trade"]
 
 

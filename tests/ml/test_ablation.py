@@ -15,7 +15,7 @@ import pytest
 
 from features.catalog import load_catalog
 from features.errors import BadInput, ConfigError
-from features.signals import incidents, news, restrictions
+from features.signals import governance, incidents, news, restrictions
 from features.store import Store
 from ml import ablation, ablation_onsets, ablation_spikes, ablation_yearly, price_spike_backtest, restriction_backtest
 from ml.ablation import ablate
@@ -31,7 +31,8 @@ from ml.ablation_families import (
 )
 from ml.ablation_report import held_rows, weeks_of_news
 from ml.ablation_rule import in_words, judge, looks
-from ml.ablation_spikes import mineral_columns, price_groups, with_events
+from ml.ablation_spikes import means_of_suppliers, mineral_columns, price_groups, with_events, with_means
+from ml.knowledge import Knowledge, open_store, signals_named
 from ml.settings import Settings
 from models.gradient_boosting import Parameters
 from models.restriction_onset import announcements
@@ -268,6 +269,38 @@ def test_what_becomes_known_later_changes_no_row_of_before() -> None:
 def test_before_the_table_begins_events_are_missing_not_none() -> None:
     found = with_events(asked_on("2005-01-03"), SIGNALS, spike_tables(ACTS), load_catalog())
     assert found[mineral_columns(restrictions.SIGNAL)].isna().all(axis=None)
+
+
+@pytest.fixture(scope="module")
+def governed(bundle_home: Path) -> Knowledge:
+    now = dt.datetime.now(dt.UTC)
+    return Knowledge(open_store(Settings(home=bundle_home), now=now), now, signals_named(["governance"]))
+
+
+def test_what_is_known_of_suppliers_is_the_mean_by_share_of_exports(governed: Knowledge) -> None:
+    dates = [utc("2012-07-16"), utc("2015-07-13")]
+    means = means_of_suppliers(governed, [governance.SIGNAL], dates)
+    panel, group, name = governed.panel(dates), price_groups(governed.catalog), "governance_political_stability"
+    of_gold = panel[panel["mineral"].map(group).eq(group["gold"]) & panel["as_of"].eq(dates[1])]
+    known = of_gold[of_gold[name].notna()]
+    assert len(known) > 3
+    expected = np.average(known[name], weights=known["share"])
+    told = means[means["mineral"].eq(group["gold"]) & means["as_of"].eq(dates[1])]
+    assert told[name].tolist() == pytest.approx([expected])
+    rows = pd.DataFrame(
+        {"mineral": ["gold", "gold", "tin"], "as_of": [dates[1], utc("2001-01-01"), dates[0]]}, index=[7, 3, 5]
+    )
+    found = with_means(rows, means, governed.catalog)
+    assert found.index.tolist() == [7, 3, 5]
+    assert found.loc[7, name] == pytest.approx(expected)
+    assert pd.isna(found.loc[3, name])
+    assert found.loc[5, name] != pytest.approx(expected)
+
+
+def test_without_families_on_suppliers_price_rows_stay_as_they_are(governed: Knowledge) -> None:
+    rows = asked_on("2012-07-16")
+    means = means_of_suppliers(governed, [], [utc("2012-07-16")])
+    pd.testing.assert_frame_equal(with_means(rows, means, governed.catalog), rows)
 
 
 # --- one origin of each target --------------------------------------------------------------------

@@ -88,8 +88,8 @@ def test_the_commands_are_those_of_the_design_that_are_built() -> None:
     wanted = {"weekly", "backtest", "ablation", "train", "explain", "panel", "dataset", "sources", "ingest", "verify"}
     taking_in = {"collect", "ingest-dir", "rebuild", "revisions"}
     studies_of = {"fresher-trade", "lead-time", "monthly-supply", "price-spikes", "production-drops"}
-    studies_of |= {"restriction-onset", "event-worth"}
-    assert set(COMMANDS) == wanted | {"demo", "news", "measures"} | taking_in | studies_of
+    studies_of |= {"restriction-onset", "event-worth", "cases"}
+    assert set(COMMANDS) == wanted | {"demo", "news", "measures", "supplier"} | taking_in | studies_of
     assert {name for name in LEAVES if name.startswith("news ")} == {
         f"news {name}" for name in ("feeds", "list", "link", "evaluate")
     }
@@ -451,7 +451,7 @@ def test_sources_lists_every_source_with_its_lag_licence_and_age(ask: Ask, train
     rows = ask("sources", "--home", trained_home, "--json").json()
     assert [row["name"] for row in rows] == list(SOURCES)
     rows = [row for row in rows if row["is_embedded"]]
-    assert [row["name"] for row in rows] == ["baci", "wgi", "world_mining_data", "events"]
+    assert [row["name"] for row in rows] == ["baci", "wgi", "world_mining_data", "events", "sanction_programmes"]
     for row in rows:
         assert all(row[key] for key in ("publisher", "address", "licence", "citation", "lag_rule", "fills", "takes"))
         assert as_moment(row["newest_known_on"]) <= dt.datetime.now(UTC)

@@ -223,6 +223,25 @@ def test_an_explained_pair_without_a_panel_row_is_refused():
         driver_sentences(explained(trade_buyers=(3.0, 0.1)), pair_row().assign(supplier="CHN"))
 
 
+def test_of_the_world_around_a_supplier_what_is_unusual_is_told():
+    told = pd.DataFrame(
+        [
+            ("palladium", "RUS", "geopolitics", "geopolitics_gpr_surprise", 6.0, 0.0),
+            ("palladium", "RUS", "geopolitics", "geopolitics_tension", 1.0, 0.0),
+            ("palladium", "RUS", "logistics", "logistics_worst_strait_13w", -0.5, 0.0),
+            ("copper", "CHL", "hazards", "hazards_hit_13w", 0.12, 0.0),
+            ("copper", "CHL", "logistics", "logistics_worst_strait_13w", -0.1, 0.0),
+            ("copper", "PER", "hazards", "hazards_hit_13w", 0.005, 0.0),
+            ("copper", "PER", "geopolitics", "geopolitics_gpr_surprise", float("nan"), 0.0),
+            ("copper", "PER", "geopolitics", "geopolitics_coup_attempts", 0.9, 0.2),
+        ],
+        columns=EXPLANATION_COLUMNS,
+    )
+    found = sentences_on_record(told)
+    counts = {pair: len(sentences) for pair, sentences in found.items()}
+    assert counts == {("palladium", "RUS"): 2, ("copper", "CHL"): 1}
+
+
 def test_measures_incidents_and_news_are_told_where_the_model_gives_them_no_weight():
     told = pd.DataFrame(
         [

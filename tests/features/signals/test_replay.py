@@ -17,7 +17,19 @@ from features.exports import yearly_exports
 from features.signals.declaration import Signal
 from features.store import Store
 from models.targets import label_table
-from tests.builders import SUPPLIERS, event, random_mirror, random_news, random_prices, random_trade, rows, utc
+from tests.builders import (
+    SUPPLIERS,
+    event,
+    random_geopolitics,
+    random_hazards,
+    random_mirror,
+    random_news,
+    random_prices,
+    random_trade,
+    random_transits,
+    rows,
+    utc,
+)
 
 DATES = ["2009-11-02", "2012-07-16", "2019-06-03", "2026-01-26"]
 MINERALS = ("cobalt", "manganese", "rare_earths", "tin")
@@ -143,7 +155,9 @@ def random_tables(seed: int) -> dict[str, pd.DataFrame]:
                     production += yearly(rng, year, "05", what, "quantity_tonnes", draw)
             what = {"indicator": str(rng.choice(["rule_of_law", "political_stability"])), "supplier": supplier}
             governance += yearly(rng, year, "10", what, "estimate", lambda: float(rng.normal()))
+    around = random_geopolitics(seed)
     return {
+        **around,
         "trade": random_trade(seed, range(1999, 2005)),
         "prices": random_prices(seed),
         "mirror_trade": random_mirror(seed),
@@ -151,8 +165,10 @@ def random_tables(seed: int) -> dict[str, pd.DataFrame]:
         "governance": rows("governance", governance),
         "measures": random_events(rng, "measures"),
         "incidents": random_events(rng, "incidents"),
-        "coverage": random_coverage(rng),
+        "coverage": pd.concat([random_coverage(rng), around["coverage"]], ignore_index=True),
         **random_news(seed),
+        "hazards": random_hazards(seed),
+        "transits": random_transits(seed),
     }
 
 

@@ -11,9 +11,11 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from features import datasets
+from features import collection, datasets
 from features.catalog import load_catalog
 from features.collection import BUNDLE, ingest
+from features.collection.rebuilding import rebuild
+from features.collection.vintages import OutOfOrder
 from features.errors import BadInput
 from features.sources import wgi
 from features.sources.spec import Harvest
@@ -88,6 +90,68 @@ def test_french_guiana_and_guyana_are_apart_and_the_later_years_are_guyanas():
     assert years.loc["GUY", "max"] == 2024
     assert years.loc["GUF", "max"] == 2022
     assert (years["nunique"] == years["size"]).all()
+
+
+# --- releases -------------------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+def test_the_workbook_tells_its_update_and_the_extract_tells_none(shared: Path):
+    raw = wgi.parse(shared / "payloads" / "wgi" / "wgidataset.xlsx")
+    assert wgi.released(raw) == dt.datetime(2023, 10, 1, tzinfo=dt.UTC)
+    assert wgi.released(wgi.parse(BUNDLE / "wgi.parquet")) is None
+
+
+@pytest.mark.shared
+def test_an_older_workbook_is_kept_and_read_before_the_extract_by_a_rebuild(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(collection, "SOURCES", ("wgi",))
+    store = Store(tmp_path / "home" / "datasets")
+    ingest(store, "wgi", BUNDLE / "wgi.parquet", now=NOW)
+    with pytest.raises(OutOfOrder, match="oresight rebuild"):
+        ingest(store, "wgi", shared / "payloads" / "wgi" / "wgidataset.xlsx", now=NOW)
+    rebuild(store, now=NOW)
+    assert set(store.read("governance", as_of=END)["indicator"]) == set(wgi.INDICATORS)
+    versions = store.history("governance", as_of=END)
+    jersey = versions[versions["supplier"].eq("JEY") & versions["indicator"].eq("political_stability")]
+    in_2011 = jersey[jersey["year"].eq(2011)].sort_values("available_at")
+    assert in_2011["available_at"].tolist() == [utc("2012-10-01"), utc("2025-10-01")]
+    assert in_2011["estimate"].nunique() == 2
+    # What both say alike keeps its first date and is there once.
+    chile = versions[versions["supplier"].eq("CHL") & versions["indicator"].eq("political_stability")]
+    assert chile["year"].is_unique
+    assert chile.set_index("year")["available_at"][2022] == utc("2023-10-01")
+
+
+@pytest.mark.shared
+def test_a_store_without_the_extract_takes_the_workbook_at_once(shared: Path, tmp_path: Path):
+    store = Store(tmp_path / "home" / "datasets")
+    receipt = ingest(store, "wgi", shared / "payloads" / "wgi" / "wgidataset.xlsx", now=NOW)
+    assert receipt.added == {"governance": 29705}
+    assert receipt.released == dt.datetime(2023, 10, 1, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("titles", "day"),
+    [
+        (["The Worldwide Governance Indicators, 2012 Update"], "2012-10-01"),
+        (["Indicators 1996-2022", "2023 UPDATE"], "2023-10-01"),
+        (["2024 Update"], "2025-01-01"),
+        (["2023 Update", "2024 Update"], None),
+        (["Updated data, 1996-2022"], None),
+        ([], None),
+    ],
+)
+def test_the_update_on_the_first_sheet_dates_a_workbook_late_rather_than_early(
+    tmp_path: Path, titles: list[str], day: str | None
+):
+    book = openpyxl.load_workbook(write_workbook(tmp_path / "small.xlsx"))
+    sheet = book.create_sheet("Introduction")
+    for title in titles:
+        sheet.append([None, title])
+    book.save(tmp_path / "told.xlsx")
+    assert wgi.released(wgi.parse(tmp_path / "told.xlsx")) == (day and utc(day).to_pydatetime())
 
 
 # --- broken workbooks -----------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The typed tables by subject; `features/datasets.py` has them all by name."""

@@ -1,0 +1,1 @@
+"""Known crises, looked at again: what the signals showed in the weeks before, and how long after."""
