@@ -47,10 +47,10 @@ tension | score | Tension between supplier and buyers in standard deviations, we
 tension_source | rank | What tension is read from: 2 events between the two countries, 1 a proxy from the risk index.
 tension_coverage | frac | Share of the pair's trade whose buyers have a known tension.
 sanctions_programmes | count | Programmes of sanctions against the supplier in force.
-sanctions_programmes_new | count | Those that are new in the last 52 weeks.
+sanctions_programmes_new | count | Programmes of sanctions against the supplier that are new in the last 52 weeks.
 sanctions_programme_weeks_since | weeks | Weeks since the newest programme against the supplier; missing if none.
 sanctions_entries | log_ratio | Natural logarithm of entries of the supplier on lists of sanctions (plus one).
-sanctions_metals | log_ratio | The same, of entries whose own text names mining or metals.
+sanctions_metals | log_ratio | Natural logarithm of those entries whose text names mining or metals (plus one).
 sanctions_listed_13w | log_ratio | Entries (plus one) against those without the listings of the last 13 weeks.
 sanctions_listed_52w | log_ratio | Entries (plus one) against those without the listings of the last 52 weeks.
 sanctions_imposed | count | Programmes of sanctions that the supplier itself imposes.
@@ -66,17 +66,17 @@ election_next_52w | count | Whether an election is known to come in the next 52 
 election_weeks_since | weeks | Weeks since the last election.
 politics_age_weeks | weeks | Weeks since the last list of coups ended; 0 while one goes on.
 conflict_intensity | rank | Armed conflict: 0 none, 1 from 25, 2 from 1,000 deaths in battle a year.
-conflict_intensity_change | score | Change of that intensity against the year before.
+conflict_intensity_change | score | Change of the grade of armed conflict against the year before.
 conflict_deaths | log_ratio | Natural logarithm of deaths in conflict in twelve months (plus one), halved every six.
 conflict_age_weeks | weeks | Weeks since the newest year or month of conflict figures ended.
 protest_share | frac | Share of protest in the events of the country, last four weeks.
-protest_surprise | score | Its distance from the mean of the 52 weeks before, in their standard deviations.
+protest_surprise | score | Share of protest: distance from the mean of 52 weeks before, in standard deviations.
 material_conflict_share | frac | Share of material conflict in the events of the country, last four weeks.
-material_conflict_surprise | score | Its distance from the mean of the 52 weeks before, in their standard deviations.
+material_conflict_surprise | score | Share of material conflict: the same distance from its 52 weeks before.
 events_age_weeks | weeks | Weeks since the newest week of counted events ended.
 fsi | score | Fragile States Index of the supplier, 0 to 120; more is worse.
 inform | score | INFORM Risk Index of the supplier, 0 to 10; more is worse.
-fragility_age_weeks | weeks | Weeks since the newest year of these two indices ended; 0 while it lasts.
+fragility_age_weeks | weeks | Weeks since the newest year of either index of fragility ended; 0 while it lasts.
 """
     ),
 )

@@ -56,7 +56,9 @@ FEATURES = (
         )
         for weeks in WINDOWS_WEEKS
     ),
-    Feature(f"hazards_worst_{WORST_WEEKS}w", "frac", f"The hardest of the disasters of the last {WORST_WEEKS} weeks."),
+    Feature(
+        f"hazards_worst_{WORST_WEEKS}w", "frac", f"Effect of the hardest disaster of the last {WORST_WEEKS} weeks."
+    ),
     Feature("hazards_weeks_since", "weeks", f"Weeks since a region was last hit with an effect of {NOTICED_FROM}."),
     Feature(
         f"hazards_elsewhere_{ELSEWHERE_WEEKS}w",

@@ -54,7 +54,7 @@ FEATURES = (
     Feature(
         "logistics_worst_strait_13w",
         "log_ratio",
-        "The lowest such ratio of all ships in 13 weeks among straits that at least 10 % of the pair's flows pass.",
+        "Ships in 13 weeks against earlier years in the emptiest strait that at least 10 % of the pair's flows pass.",
     ),
     Feature(
         "logistics_exposed_share",
