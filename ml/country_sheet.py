@@ -20,6 +20,7 @@ from features.catalog.routes import load_routes, load_straits
 from features.hazard_events import distinct_events
 from features.knowledge_time import UTC
 from features.signals.hazards import NOTICED_FROM, hits
+from features.signals.logistics import STRAITS, flow_shares
 from features.store import Store
 from ml.asked import asked_mineral, asked_moment, asked_supplier
 from ml.knowledge import open_store
@@ -59,7 +60,7 @@ def country_sheet(supplier: str, *, mineral: str | None, as_of: str | None, top:
     store = open_store(load_settings(home), now=now)
     at = pd.Timestamp(moment)
     names = {iso3: country.name_en for iso3, country in catalog.countries.items()}
-    geopolitics = _known(store, "geopolitics", moment)
+    geopolitics, transits = (_known(store, name, moment) for name in ("geopolitics", "transits"))
     return {
         "as_of": moment.date().isoformat(),
         "supplier": code,
@@ -70,7 +71,7 @@ def country_sheet(supplier: str, *, mineral: str | None, as_of: str | None, top:
         "politics": politics(_known(store, "political_events", moment), code, at, top=top),
         "sanctions": sanctions(_known(store, "sanctions", moment), code, names, top=top),
         "disasters": disasters(store.history("hazards", as_of=moment), code, wanted, at, top=top),
-        "straits": straits(_known(store, "transits", moment), code, at),
+        "straits": straits(transits, code, _shares(store, transits, code, wanted, moment)),
     }
 
 
@@ -232,12 +233,36 @@ def disasters(history: pd.DataFrame, supplier: str, mineral: str | None, at: pd.
     return about | {"found": [{k: v for k, v in row.items() if k != "disaster_id"} for row in listed[:top]]}
 
 
-def straits(transits: pd.DataFrame, supplier: str, at: pd.Timestamp) -> list[Json]:
+def _shares(
+    store: Store, transits: pd.DataFrame, supplier: str, mineral: str | None, moment: dt.datetime
+) -> dict[str, float]:
+    # Which part of the pair's tonnes of the newest year passes each strait.
+    if mineral is None or transits.empty:
+        return {}
+    catalog = load_catalog()
+    codes = catalog.used_hs_codes()
+    trade = store.read("trade", as_of=moment)
+    trade = trade[trade["hs_code"].isin(codes.loc[codes["mineral"].eq(mineral), "hs_code"])]
+    found = flow_shares(trade, transits, catalog)
+    own = found[found["mineral"].eq(mineral) & found["supplier"].eq(supplier)]
+    if own.empty:
+        return {}
+    newest = own.iloc[-1]
+    shares = {strait: float(newest[f"logistics_{strait}_frac"]) for strait in STRAITS}
+    return {strait: round(share, 4) for strait, share in shares.items() if np.isfinite(share)}
+
+
+def straits(transits: pd.DataFrame, supplier: str, shares: Mapping[str, float]) -> list[Json]:
     """Give the counted straits that any sea route of the supplier passes: ships of four weeks against a year before.
 
+    Args:
+        transits: newest versions of dataset `transits`.
+        shares: strait -> share of a mineral's tonnes that pass it, where that is known.
+
     Returns:
-        One entry per strait: partners (how many countries it lies on the way to), the mean of ships a day in the last
-        four counted weeks, that of the same weeks a year before, their ratio, and the newest day.
+        One entry per strait: partners (how many countries it lies on the way to), share, the mean of ships a day in the
+        last four counted weeks, that of the same weeks a year before, their ratio, and the newest day. Those that most
+        of the mineral passes come first.
     """
     names = load_straits().set_index("id")["name"]
     passed: dict[str, int] = {}
@@ -256,13 +281,14 @@ def straits(transits: pd.DataFrame, supplier: str, at: pd.Timestamp) -> list[Jso
                 "strait": str(strait),
                 "name": str(names[strait]),
                 "partners": passed[str(strait)],
+                "share": shares.get(str(strait)),
                 "calls_a_day": now,
                 "a_year_before": before,
                 "ratio": now / before if now is not None and before else None,
                 "until": _day(newest),
             }
         )
-    return sorted(found, key=lambda each: -each["partners"])
+    return sorted(found, key=lambda each: (-(each["share"] or 0.0), -each["partners"]))
 
 
 def _mean_calls(own: pd.DataFrame, newest: pd.Timestamp) -> float | None:

@@ -92,11 +92,13 @@ def _straits(console: Console, found: list[Json]) -> None:
         console.print("  none that is counted")
         return
     table = Table(box=box.SIMPLE_HEAD)
-    for name in ("strait", "partners behind it", "ships a day, 4 weeks", "a year before", "ratio", "counted until"):
+    head = ("strait", "partners behind it", "share of tonnes", "ships a day, 4 weeks", "a year before", "ratio")
+    for name in (*head, "counted until"):
         table.add_column(name, justify="left" if name in ("strait", "counted until") else "right")
     for each in found:
         numbers = [_number(each[name], 1) for name in ("calls_a_day", "a_year_before")]
-        table.add_row(each["name"], str(each["partners"]), *numbers, _number(each["ratio"], 2), each["until"])
+        share = "–" if each["share"] is None else f"{100 * each['share']:.0f} %"
+        table.add_row(each["name"], str(each["partners"]), share, *numbers, _number(each["ratio"], 2), each["until"])
     console.print(table)
 
 
