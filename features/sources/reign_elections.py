@@ -27,7 +27,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,9 +35,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from features.catalog import Catalog
-from features.errors import BadInput
-from features.knowledge_time import Lag, as_moment
+from features.knowledge_time import Lag
 from features.sources.political_rows import A_DAY, FIXED, countries, coverage_rows, days, event_rows
+from features.sources.reign_lists import released, with_listed_at
 from features.sources.spec import REJECTED_COLUMNS, Harvest, SourceSpec, read_table, reject_rows
 
 __all__ = ["FILES", "FOLDERS", "SPEC", "harmonise", "parse", "released"]
@@ -78,9 +77,6 @@ COLUMNS = (
     "change",
     "runoff",
 )
-NAME = re.compile(r"electionlist_(\d{1,2})_(\d{2})\.csv")
-# Lists came out in the first days of their month.
-DAY_OF_RELEASE = 8
 FIRST = dt.date(1950, 1, 1)
 TYPES = {"L": "Legislative election", "X": "Executive election", "R": "Referendum"}
 # What a step says; an early vote is one that the calendar did not know.
@@ -152,21 +148,7 @@ def parse(path: Path) -> pd.DataFrame:
     Raises:
         BadInput: the file is broken, or its name does not tell the month of the list.
     """
-    raw = read_table(path, [COLUMNS])
-    named = NAME.fullmatch(path.name)
-    if named is None or not 1 <= int(named[1]) <= 12:
-        raise BadInput(
-            where=str(path),
-            expected="a name electionlist_M_YY.csv, which tells the month of the list",
-            found=path.name,
-            remedy="Give the file the publisher's name.",
-        )
-    return raw.assign(listed_at=pd.Timestamp(2000 + int(named[2]), int(named[1]), DAY_OF_RELEASE, tz="UTC"))
-
-
-def released(raw: pd.DataFrame) -> dt.datetime:
-    """Give the moment at which the list was out at the latest."""
-    return as_moment(raw["listed_at"].iloc[0].to_pydatetime())
+    return with_listed_at(read_table(path, [COLUMNS]), path, "electionlist")
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None, now: dt.datetime) -> Harvest:

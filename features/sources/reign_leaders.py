@@ -15,15 +15,14 @@ The list was last released in August 2021 and the one at hand is of March: what 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from pathlib import Path
 
 import pandas as pd
 
 from features.catalog import Catalog
-from features.errors import BadInput
-from features.knowledge_time import Lag, as_moment
+from features.knowledge_time import Lag
 from features.sources.political_rows import FIXED, countries, coverage_rows, days, event_rows
+from features.sources.reign_lists import released, with_listed_at
 from features.sources.spec import Harvest, SourceSpec, read_table, reject_rows
 
 __all__ = ["FILES", "FOLDERS", "SPEC", "harmonise", "parse", "released"]
@@ -63,9 +62,6 @@ COLUMNS = (
     "codedby",
     "notes",
 )
-NAME = re.compile(r"leaderlist_(\d{1,2})_(\d{2})\.csv")
-# Lists came out in the first days of their month.
-DAY_OF_RELEASE = 8
 FIRST = dt.date(1950, 1, 1)
 
 
@@ -76,21 +72,9 @@ def parse(path: Path) -> pd.DataFrame:
         BadInput: the file is broken, or its name does not tell the month of the list.
     """
     # Two columns of the list have no name.
-    raw = read_table(path, [(*COLUMNS, "Unnamed: 14", "Unnamed: 15"), COLUMNS], encoding="latin-1")
-    named = NAME.fullmatch(path.name)
-    if named is None or not 1 <= int(named[1]) <= 12:
-        raise BadInput(
-            where=str(path),
-            expected="a name leaderlist_M_YY.csv, which tells the month of the list",
-            found=path.name,
-            remedy="Give the file the publisher's name.",
-        )
-    return raw.assign(listed_at=pd.Timestamp(2000 + int(named[2]), int(named[1]), DAY_OF_RELEASE, tz="UTC"))
-
-
-def released(raw: pd.DataFrame) -> dt.datetime:
-    """Give the moment at which the list was out at the latest."""
-    return as_moment(raw["listed_at"].iloc[0].to_pydatetime())
+    return with_listed_at(
+        read_table(path, [(*COLUMNS, "Unnamed: 14", "Unnamed: 15"), COLUMNS], encoding="latin-1"), path, "leaderlist"
+    )
 
 
 def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None, now: dt.datetime) -> Harvest:
