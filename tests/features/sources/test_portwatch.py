@@ -231,7 +231,7 @@ def test_a_small_snapshot_is_read_packed_and_plain(tmp_path: Path):
         b'{"features": [1]}',
         b'{"features": [{"attributes": {"portname": "Suez Canal", "date": 1}}]}',
         b'{"error": {"code": 400, "message": "Invalid query"}}',
-        gzip.compress(small())[:-9],
+        gzip.compress(small(), mtime=0)[:-9],
         small(rows=2),
         small(capturedAt="yesterday"),
         small(capturedAt="2026-06-10T00:00:00"),
