@@ -18,6 +18,7 @@ from ml.knowledge import Knowledge
 from ml.results import write_predictions
 from models.calibrated import CalibratedBoosting, can_calibrate
 from models.coherence import raise_longer
+from models.ended import without_ended
 from models.gradient_boosting import Parameters
 from models.leakage import check_leakage
 
@@ -251,7 +252,7 @@ def fit_and_forecast(
 ) -> pd.DataFrame:
     """Fit the calibrated booster on resolved rows and forecast others; none where the record is too short.
 
-    Rows that lack a feature which no training row lacked are left out.
+    A feature whose source has ended is not used; rows that lack another which no training row lacked are left out.
 
     Args:
         learn: features, label, as_of, target_year, resolved_at, share.
@@ -265,6 +266,7 @@ def fit_and_forecast(
     """
     if now.empty or learn["label"].nunique() < 2 or not can_calibrate(learn):
         return pd.DataFrame(columns=COLUMNS)
+    features = without_ended(features, learn, now)
     check_leakage(learn, features)
     model = CalibratedBoosting(features, parameters).fit(learn)
     now = now[now[list(model.parts()[0].never_missing)].notna().all(axis=1)].reset_index(drop=True)

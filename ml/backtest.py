@@ -22,6 +22,7 @@ from ml.engine import run_partitions
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge
 from ml.origins import JULY, DayOfYear, Origin, training_dates
 from models.baselines import make_baselines
+from models.ended import without_ended
 from models.forecaster import Forecaster, labelled_rows
 from models.gradient_boosting import Parameters
 from models.targets import HORIZONS, TARGETS, YEARS_AHEAD, resolved_by
@@ -82,6 +83,8 @@ class Plan:
 def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, plan: Plan) -> pd.DataFrame:
     """Fit every model on what was resolved by the origin, and forecast its tracked pairs.
 
+    Features whose source has ended by the origin are left out of the champion (`models.ended`).
+
     Args:
         panel: rows at training dates and origins, pairs down to the training share.
         labels: `label_table`, possibly with labels resolved later; those are used for scoring only.
@@ -99,7 +102,7 @@ def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, p
         past,
         labels,
         trained_as_of=cutoff,
-        features=plan.features,
+        features=without_ended(plan.features, past, now),
         parameters=plan.parameters,
         targets=plan.targets,
         leads=[FIRST_LEAD + YEARS_AHEAD[horizon] for horizon in plan.horizons],
