@@ -262,6 +262,14 @@ def main() -> None:
             raise
         typer.echo(f"oresight: {problem}", err=True)
         sys.exit(problem.exit_code)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as problem:
+        if debug:
+            raise
+        where = problem.filename or "a path"
+        typer.echo(
+            f"oresight: {where}: {problem.strerror}; name another file or folder, or change its rights", err=True
+        )
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("oresight: stopped; nothing half-done was published", err=True)
         sys.exit(130)

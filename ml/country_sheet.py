@@ -16,17 +16,17 @@ import pandas as pd
 
 from features.catalog import load_catalog
 from features.catalog.regions import load_regions
-from features.catalog.routes import load_routes, load_straits
+from features.datasets import MOMENT
 from features.hazard_events import distinct_events
 from features.knowledge_time import UTC
-from features.signals.hazards import NOTICED_FROM, hits
-from features.signals.logistics import STRAITS, flow_shares
+from features.signals.hazards import ALIVE_WEEKS, NOTICED_FROM, hits
 from features.store import Store
 from ml.asked import asked_mineral, asked_moment, asked_supplier
+from ml.country_straits import shares_of_straits, straits
 from ml.knowledge import open_store
 from ml.settings import load_settings
 
-__all__ = ["country_sheet", "disasters", "indices", "politics", "risk", "sanctions", "straits"]
+__all__ = ["country_sheet", "disasters", "indices", "list_ends", "politics", "risk", "sanctions"]
 
 PAST_MONTHS = 36
 A_YEAR = pd.Timedelta(weeks=52)
@@ -39,7 +39,6 @@ INDICES = {
     "ucdp_deaths": "deaths in conflict",
 }
 COUPS = ("coup", "failed_coup", "coup_plot", "irregular_change")
-WEEKS = 4
 Json = dict[str, Any]
 
 
@@ -61,6 +60,9 @@ def country_sheet(supplier: str, *, mineral: str | None, as_of: str | None, top:
     at = pd.Timestamp(moment)
     names = {iso3: country.name_en for iso3, country in catalog.countries.items()}
     geopolitics, transits = (_known(store, name, moment) for name in ("geopolitics", "transits"))
+    shares: dict[str, float] = {}
+    if wanted is not None and len(transits):
+        shares = shares_of_straits(_known(store, "trade", moment), transits, code, wanted)
     return {
         "as_of": moment.date().isoformat(),
         "supplier": code,
@@ -68,10 +70,14 @@ def country_sheet(supplier: str, *, mineral: str | None, as_of: str | None, top:
         "mineral": wanted,
         "risk": risk(geopolitics, code),
         "indices": indices(geopolitics, code),
-        "politics": politics(_known(store, "political_events", moment), code, at, top=top),
+        "politics": politics(
+            _known(store, "political_events", moment), code, at, list_ends(_known(store, "coverage", moment)), top=top
+        ),
         "sanctions": sanctions(_known(store, "sanctions", moment), code, names, top=top),
         "disasters": disasters(store.history("hazards", as_of=moment), code, wanted, at, top=top),
-        "straits": straits(transits, code, _shares(store, transits, code, wanted, moment)),
+        "risk_collected": bool(geopolitics["indicator"].eq("gpr").any()),
+        "straits_counted": sorted(transits["strait"].unique()),
+        "straits": straits(transits, code, shares),
     }
 
 
@@ -124,21 +130,35 @@ def indices(geopolitics: pd.DataFrame, supplier: str) -> list[Json]:
     return found
 
 
-def politics(events: pd.DataFrame, supplier: str, at: pd.Timestamp, *, top: int) -> Json:
+def list_ends(coverage: pd.DataFrame) -> dict[str, pd.Timestamp]:
+    """Give until when each source of dated events knows them, by source."""
+    until = coverage[coverage["bound"].eq("until")]
+    return dict(until.groupby("source")["bound_at"].max())
+
+
+def politics(
+    events: pd.DataFrame, supplier: str, at: pd.Timestamp, ends: Mapping[str, pd.Timestamp], *, top: int
+) -> Json:
     """Give coups and changes of leaders, newest first, and elections to come, next first.
 
+    Args:
+        ends: what `list_ends` gave.
+
     Returns:
-        `past` and `coming`, and `lists`: until when each list of events knows anything at all.
+        `past` and `coming`; `due`: what was to be held after its list had ended, so that nobody knows whether it was;
+        and `lists`: until when each list of events knows anything at all.
     """
     own = events[events["country"].eq(supplier)].sort_values("happens_at", kind="stable")
-    coming = own[own["kind"].eq("election") & own["happens_at"].ge(at)]
-    past = own[own["happens_at"].lt(at)].iloc[::-1]
-    happened = events[events["happens_at"].lt(at)]
+    is_past = own["happens_at"].lt(at)
+    is_beyond = own["happens_at"].ge(own["source"].map(dict(ends)).astype(MOMENT).fillna(at))
+    past, due, coming = own[is_past & ~is_beyond].iloc[::-1], own[is_past & is_beyond], own[~is_past]
+    newest = events[events["happens_at"].lt(at)].groupby("source")["happens_at"].max()
     return {
         "past": [_event(row) for row in past.head(top).to_dict("records")],
+        "due": [_event(row) for row in due.head(top).to_dict("records")],
         "coming": [_event(row) for row in coming.head(top).to_dict("records")],
         "last_coup": next((_event(row) for row in past.to_dict("records") if row["kind"] in COUPS), None),
-        "lists": {str(name): _day(own["happens_at"].max()) for name, own in happened.groupby("source")},
+        "lists": {str(name): _day(min(moment, ends.get(str(name), moment))) for name, moment in newest.items()},
     }
 
 
@@ -161,6 +181,7 @@ def sanctions(listed: pd.DataFrame, supplier: str, names: Mapping[str, str], *, 
         "metals_in_force": len(metals),
         "imposes": int((listed["imposed_by"].eq(supplier) & listed["kind"].eq("programme")).sum()),
         "lists": {str(name): _day(own["available_at"].max()) for name, own in listed.groupby("source")},
+        "lists_of_entries": sorted(listed.loc[listed["kind"].ne("programme"), "source"].unique()),
     }
 
 
@@ -190,17 +211,19 @@ def disasters(history: pd.DataFrame, supplier: str, mineral: str | None, at: pd.
     Returns:
         `found`: at most `top`, each with its likely effect on the output of each mineral (0 to 1); `regions`: how many
         are known, and which share of the output of each mineral they stand for; `newest`: the day of the newest
-        disaster anywhere.
+        disaster anywhere; `is_alive`: whether that is recent enough to believe that nothing happened.
     """
     regions = load_regions()
-    regions = regions[regions["iso3"].eq(supplier)]
+    # What had not begun is no place yet.
+    regions = regions[regions["iso3"].eq(supplier) & regions["since"].fillna(0).le(at.year)]
     if mineral is not None:
         regions = regions[regions["mineral"].eq(mineral)]
     located = regions.groupby("mineral")["share_frac"].sum().clip(upper=1.0).round(2)
-    about = {
+    about: Json = {
         "regions": int(regions["id"].nunique()),
         "located": {str(name): float(share) for name, share in located.items()},
         "newest": _day(history["happened_at"].max()) if len(history) else None,
+        "is_alive": bool(len(history)) and history["happened_at"].max() > at - pd.Timedelta(weeks=ALIVE_WEEKS),
         "found": [],
     }
     recent = distinct_events(history) if len(history) else history
@@ -231,69 +254,6 @@ def disasters(history: pd.DataFrame, supplier: str, mineral: str | None, at: pd.
     once = {row["disaster_id"]: row for row in reversed(rows)}
     listed = [row for row in rows if once[row["disaster_id"]] is row]
     return about | {"found": [{k: v for k, v in row.items() if k != "disaster_id"} for row in listed[:top]]}
-
-
-def _shares(
-    store: Store, transits: pd.DataFrame, supplier: str, mineral: str | None, moment: dt.datetime
-) -> dict[str, float]:
-    # Which part of the pair's tonnes of the newest year passes each strait.
-    if mineral is None or transits.empty:
-        return {}
-    catalog = load_catalog()
-    codes = catalog.used_hs_codes()
-    trade = store.read("trade", as_of=moment)
-    trade = trade[trade["hs_code"].isin(codes.loc[codes["mineral"].eq(mineral), "hs_code"])]
-    found = flow_shares(trade, transits, catalog)
-    own = found[found["mineral"].eq(mineral) & found["supplier"].eq(supplier)]
-    if own.empty:
-        return {}
-    newest = own.iloc[-1]
-    shares = {strait: float(newest[f"logistics_{strait}_frac"]) for strait in STRAITS}
-    return {strait: round(share, 4) for strait, share in shares.items() if np.isfinite(share)}
-
-
-def straits(transits: pd.DataFrame, supplier: str, shares: Mapping[str, float]) -> list[Json]:
-    """Give the counted straits that any sea route of the supplier passes: ships of four weeks against a year before.
-
-    Args:
-        transits: newest versions of dataset `transits`.
-        shares: strait -> share of a mineral's tonnes that pass it, where that is known.
-
-    Returns:
-        One entry per strait: partners (how many countries it lies on the way to), share, the mean of ships a day in the
-        last four counted weeks, that of the same weeks a year before, their ratio, and the newest day. Those that most
-        of the mineral passes come first.
-    """
-    names = load_straits().set_index("id")["name"]
-    passed: dict[str, int] = {}
-    for pair, route in load_routes().of_pair.items():
-        for strait in route if supplier in pair else ():
-            passed[strait] = passed.get(strait, 0) + 1
-    found = []
-    total = transits[transits["ship_type"].eq("total")]
-    for strait, own in total.groupby("strait"):
-        if strait not in passed:
-            continue
-        newest = own["starts_on"].max()
-        now, before = (_mean_calls(own, newest - pd.Timedelta(weeks=back)) for back in (0, 52))
-        found.append(
-            {
-                "strait": str(strait),
-                "name": str(names[strait]),
-                "partners": passed[str(strait)],
-                "share": shares.get(str(strait)),
-                "calls_a_day": now,
-                "a_year_before": before,
-                "ratio": now / before if now is not None and before else None,
-                "until": _day(newest),
-            }
-        )
-    return sorted(found, key=lambda each: (-(each["share"] or 0.0), -each["partners"]))
-
-
-def _mean_calls(own: pd.DataFrame, newest: pd.Timestamp) -> float | None:
-    within = own[own["starts_on"].le(newest) & own["starts_on"].gt(newest - pd.Timedelta(weeks=WEEKS))]
-    return float(within["calls"].mean()) if len(within) else None
 
 
 def _day(moment: Any) -> str | None:

@@ -31,19 +31,21 @@ def print_sheet(sheet: Json) -> None:
         for line in lines:
             console.print(visible(f"  {line}"))
     console.print("\nStraits on the way to its partners", style="bold")
-    _straits(console, sheet["straits"])
+    _straits(console, sheet["straits"], sheet["straits_counted"])
 
 
 def _risk(sheet: Json) -> list[str]:
     found, lines = sheet["risk"], []
-    if found is None:
+    if not sheet["risk_collected"]:
+        lines.append("Geopolitical Risk index: nothing was collected")
+    elif found is None:
         lines.append("Geopolitical Risk index: no series of its own")
     else:
         usual = (
-            "" if found["mean_36_months"] is None else f", mean of the 36 months before {found['mean_36_months']:.2f}"
+            "" if found["mean_36_months"] is None else f", mean of the 36 months before {found['mean_36_months']:.3g}"
         )
         surprise = "" if found["surprise"] is None else f" ({found['surprise']:+.1f} standard deviations)"
-        lines.append(f"Geopolitical Risk index, {found['month']}: {found['value']:.2f} % of articles{usual}{surprise}")
+        lines.append(f"Geopolitical Risk index, {found['month']}: {found['value']:.3g} % of articles{usual}{surprise}")
     for each in sheet["indices"]:
         before = "" if each["a_year_before"] is None else f", a year before {each['a_year_before']:g}"
         lines.append(f"{each['what'][0].upper()}{each['what'][1:]}: {each['value']:g} in {each['period']}{before}")
@@ -54,21 +56,29 @@ def _politics(found: Json) -> list[str]:
     if not found["lists"]:
         return ["nothing was collected"]
     lines = [f"{each['on']}  {each['title']} (to come)" for each in found["coming"]]
+    lines += [
+        f"{each['on']}  {each['title']} (was due; its list had ended, so not known whether held)"
+        for each in found["due"]
+    ]
     last = found["last_coup"]
     lines.append(
         f"last coup, attempt or plot: {last['on']}  {last['title']}" if last else "no coup or attempt on record"
     )
     lines += [f"{each['on']}  {each['title']}" for each in found["past"]]
-    return [*lines, f"newest event of each list: {_ages(found['lists'])}"]
+    return [*lines, f"until when each list reaches: {_ages(found['lists'])}"]
 
 
 def _sanctions(found: Json) -> list[str]:
     if not found["lists"]:
         return ["nothing was collected"]
-    lines = [f"{found['programmes_in_force']} programmes in force against it, {found['imposes']} of its own"]
+    lines = [f"programmes in force: {found['programmes_in_force']} against it, {found['imposes']} of its own"]
     lines += [f"{each['since'] or '?'}  {each['name']} ({each['imposed_by_name']})" for each in found["programmes"]]
     entries = ", ".join(f"{code} {count:,}" for code, count in found["entries"].items())
-    lines.append(f"entries on lists: {entries or 'none'}; of mining or metals {found['metals_in_force']}")
+    if found["lists_of_entries"]:
+        seen = ", ".join(found["lists_of_entries"])
+        lines.append(f"people and firms ({seen}): {entries or 'none'}; of mining or metals {found['metals_in_force']}")
+    else:
+        lines.append("people and firms: no list of them had been seen")
     lines += [f"{each['name']} ({each['imposed_by']}, seen from {each['seen_from']})" for each in found["metals"]]
     return [*lines, f"newest change of each list: {_ages(found['lists'])}"]
 
@@ -82,14 +92,19 @@ def _disasters(found: Json) -> list[str]:
         strength = "" if each["magnitude"] is None else f" {each['magnitude']:.1f}"
         effect = ", ".join(f"{name} {100 * hit:.0f} %" for name, hit in each["effect"].items())
         lines.append(f"{each['on']}  {each['kind']}{strength}, {each['title']}: effect on output {effect}")
-    lines = lines or ["none that is likely to have touched one"]
-    newest = found["newest"] or "nothing was collected"
+    if not lines:
+        silent = "no list of disasters was collected, or it ended more than half a year before: not known"
+        lines = ["none that is likely to have touched one" if found["is_alive"] else silent]
+    newest = found["newest"] or "none"
     return [*lines, f"{found['regions']} regions known, share of output: {shares}; newest disaster anywhere: {newest}"]
 
 
-def _straits(console: Console, found: list[Json]) -> None:
+def _straits(console: Console, found: list[Json], counted: list[str]) -> None:
+    if not counted:
+        console.print("  nothing was collected")
+        return
     if not found:
-        console.print("  none that is counted")
+        console.print(f"  none of those that are counted: {', '.join(counted)}")
         return
     table = Table(box=box.SIMPLE_HEAD)
     head = ("strait", "partners behind it", "share of tonnes", "ships a day, 4 weeks", "a year before", "ratio")

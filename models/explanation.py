@@ -119,11 +119,20 @@ def sentences_on_record(explanations: pd.DataFrame) -> dict[tuple[str, str], lis
     told = explanations[explanations["contribution"].eq(0.0)]
     above, below = (told["feature"].map(limits).astype("float64") for limits in (ON_RECORD, ON_RECORD_BELOW))
     told = told[told["value"].gt(above) | told["value"].lt(below)]
+    # A region's or the world's index says nothing about this supplier.
+    is_borrowed = told["feature"].eq("geopolitics_gpr_surprise") & _has_no_index(explanations, told)
+    told = told[~is_borrowed]
     found: dict[tuple[str, str], list[str]] = {}
     for name in (*ON_RECORD, *ON_RECORD_BELOW):
         for row in told[told["feature"].eq(name)].itertuples():
             found.setdefault((row.mineral, row.supplier), []).append(phrase(name, row.value))
     return found
+
+
+def _has_no_index(explanations: pd.DataFrame, told: pd.DataFrame) -> pd.Series:
+    flags = explanations[explanations["feature"].eq("geopolitics_gpr_is_fallback") & explanations["value"].gt(0)]
+    pairs = pd.MultiIndex.from_frame(told[PAIR])
+    return pd.Series(pairs.isin(pd.MultiIndex.from_frame(flags[PAIR])), index=told.index)
 
 
 def signal_totals(explanations: pd.DataFrame) -> pd.DataFrame:

@@ -11,8 +11,9 @@ Payloads, all of them a figure a day:
 Tone is GDELT's, about -10 to 10. Volume is told in per cent of all articles GDELT watched that day and stored as a
 fraction. A day without a figure is left out, not zero.
 
-A day is known from the next Monday: the figures are settled by then and are read weekly. Nothing is fetched: the
-interface turns away the first request of an address it does not know (429), so the weekly path has GDELT's files only.
+A day is known from the Tuesday after its week: the figures are settled by then and are read weekly. Nothing is
+fetched: the interface turns away the first request of an address it does not know (429), so the weekly path has
+GDELT's files only.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ SPEC = SourceSpec(
     citation="The GDELT Project, https://www.gdeltproject.org/",
     cadence="daily",
     lag=None,
-    lag_rule="a day is available from the next Monday",
+    lag_rule="a day is available from the Tuesday after its week",
     fills=("geopolitics",),
     takes="a relay's gdelt_daily CSV, or answers of the DOC interface, named <theme>-timelinetone or -timelinevol",
     stale_after_days=21,
@@ -59,6 +60,7 @@ SERIES = {"tone": "Average Tone", "vol": "Volume Intensity"}
 LARGEST = {"tone": 100.0, "volume": 1.0}
 SINCE = pd.Timestamp("2013-04-01", tz="UTC")
 MOST_BYTES = 50_000_000
+A_DAY = pd.Timedelta(days=1)
 
 
 def parse(path: Path) -> pd.DataFrame:
@@ -87,7 +89,8 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag | None
     share = rows["kind"].map({"tone": 1.0, "volume": 0.01})
     value = pd.to_numeric(rows["value"], errors="coerce") * share
     most = rows["kind"].map(LARGEST)
-    known = (monday_before(date.fillna(SINCE)) + pd.Timedelta(weeks=1)).astype(MOMENT)
+    # Sunday is complete only some minutes into Monday, so that a Monday's forecast at 00:00 could not have it.
+    known = (monday_before(date.fillna(SINCE)) + pd.Timedelta(weeks=1) + A_DAY).astype(MOMENT)
     checks = (
         ("date", date.isna() | (date < SINCE), "no day written YYYY-MM-DD since April 2013"),
         ("date", date > pd.Timestamp(now), f"a day after {now.date()}"),

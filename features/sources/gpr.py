@@ -164,6 +164,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, 
         ("column", countries.notna() & ~countries.isin(list(catalog.countries)), "no country of the catalogue"),
         ("starts_on", begins.isna() | begins.dt.day.ne(1), "not the first day of a month"),
         ("starts_on", ends > pd.Timestamp(now), f"a month that has not ended by {now.date()}"),
+        ("value", countries.notna() & raw["value"].map(_number).gt(MOST_PERCENT), "a share of articles above 100 %"),
     )
     known = {begin: lag.available_at(begin.year, begin.month) for begin in begins.dropna().unique()}
     return index_rows(
@@ -175,6 +176,9 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, 
         frequency="month",
         file=file,
     )
+
+
+MOST_PERCENT = 100.0
 
 
 def index_rows(

@@ -62,15 +62,16 @@ def seen_at(file: str, now: dt.datetime) -> pd.Timestamp:
     """Give from when the undated entries of a file count.
 
     Args:
-        file: its name; if there is a day in it, they count from the day after.
+        file: its name; if there is a day in it, the latest of several, they count from the day after.
         now: the moment of reading, which is the latest answer and that for a name without a day.
     """
     moment = pd.Timestamp(now).as_unit("us")
-    for told in _DAY_IN_NAME.findall(file):
-        day = pd.to_datetime(told, format="%Y-%m-%d", errors="coerce", utc=True)
-        if not pd.isna(day):
-            return min(moment, (day + A_DAY).as_unit("us"))
-    return moment
+    days = pd.to_datetime(
+        pd.Series(_DAY_IN_NAME.findall(file), dtype="str"), format="%Y-%m-%d", errors="coerce", utc=True
+    )
+    if days.isna().all():
+        return moment
+    return min(moment, (days.max() + A_DAY).as_unit("us"))
 
 
 def days_of(cells: pd.Series) -> pd.Series:
@@ -136,6 +137,7 @@ def harvest_of(
     now: dt.datetime,
     undated_from: pd.Timestamp,
     may_be_undated: bool = False,
+    known_after: pd.Timedelta = A_DAY,
     counts: dict[str, int] | None = None,
 ) -> Harvest:
     """Turn entries into rows of `sanctions`.
@@ -146,6 +148,7 @@ def harvest_of(
         kinds: the list's kinds and ours.
         undated_from: when undated entries count from.
         may_be_undated: whether an entry may be without a day.
+        known_after: how long after the day that it has an entry was public at the latest.
         counts: what was counted before.
 
     Returns:
@@ -166,7 +169,7 @@ def harvest_of(
     )
     rejected, is_bad = reject_rows(raw, checks, file=file)
     entries = raw.assign(published=published, listed_at=listed.fillna(published))[~is_bad]
-    known = (entries["published"] + A_DAY).clip(upper=pd.Timestamp(now)).fillna(undated_from)
+    known = (entries["published"] + known_after).clip(upper=pd.Timestamp(now)).fillna(undated_from)
     found, told = _countries(entries["programme"], imposed_by)
     kind = entries["kind"].map(kinds)
     metals = [

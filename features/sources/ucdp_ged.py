@@ -15,10 +15,11 @@ All three kinds of violence count (of states, between groups, against civilians)
 conflicts below 25 deaths a year where the release has them. An event that lasted over months counts in the one in which
 it ended: the publisher's summaries of a whole year stand in December.
 
-A month without an event is zero for a country only between its first and its last event in the file: a file may hold a
-few countries only, and does not say which. A month for which candidates were read is revised by the next yearly
-release, which also brings events that had not been found and drops some. Neither kind says when it came out: the
-moment of fetching is the release, and yearly file and candidates that were fetched together are one.
+A month without an event is zero for a country from its first event in the file to the last month of the file, whoever's
+that is: a file may hold a few countries only, and does not say which. Before its first event a country is missing. A
+month for which candidates were read is revised by the next yearly release, which also brings events that had not been
+found and drops some. Neither kind says when it came out: the moment of fetching is the release, and yearly file and
+candidates that were fetched together are one.
 """
 
 from __future__ import annotations
@@ -176,8 +177,10 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     keep = ~is_bad & ~outside
     events = pd.DataFrame({"country": country[keep], "month": month[keep], "deaths": deaths[keep]})
     found = events.groupby(["country", "month"]).agg(ucdp_events=("deaths", "size"), ucdp_deaths=("deaths", "sum"))
-    spans = events.groupby("country")["month"].agg(["min", "max"])
-    every = [(name, at) for name, low, high in spans.itertuples() for at in pd.period_range(low, high, freq="M")]
+    # Up to the end of the file, not of the country's events: else a zero would tell that another event is to come.
+    begins = events.groupby("country")["month"].min()
+    ends = events["month"].max()
+    every = [(name, at) for name, low in begins.items() for at in pd.period_range(low, ends, freq="M")]
     index = pd.MultiIndex.from_tuples(every, names=["country", "month"]) if every else found.index
     rows = found.reindex(index, fill_value=0).reset_index().melt(["country", "month"], list(INDICATORS), "indicator")
     is_candidate = bool(raw["is_candidate"].iloc[0])

@@ -165,6 +165,8 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     years = range(FIRST_YEAR, int(raw["edition"].iloc[0]))
     alive = [(country, year) for year in years for country in states.alive(year)]
     wanted = found.index.union(pd.MultiIndex.from_tuples(alive, names=["country", "year"]))
+    # Of the countries of a rejected row not all is known in its year: neither a zero nor a count.
+    wanted = wanted.difference(_unread(raw[is_bad], catalog))
     rows = found.reindex(wanted, fill_value=0).reset_index().melt(["country", "year"], list(INDICATORS), "indicator")
     starts = pd.to_datetime({"year": rows["year"], "month": 1, "day": 1}, utc=True)
     rows = rows.assign(
@@ -179,6 +181,14 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     table = rows[spec.columns].astype(spec.types)
     counts = {"countries and years without a conflict": len(wanted) - len(found)}
     return Harvest({"geopolitics": table}, rejected, counts, nowhere)
+
+
+def _unread(rejected: pd.DataFrame, catalog: Catalog) -> pd.MultiIndex:
+    # The countries and years that rejected rows speak of.
+    told = rejected.assign(code=rejected["gwno_loc"].str.split(r"\s*,\s*")).explode("code")
+    told = told[told["year"].str.fullmatch(r"\d{4}")]
+    country, _ = countries(told["code"], told["code"], scheme="gw", catalog=catalog)
+    return pd.MultiIndex.from_arrays([country, told["year"].astype("int64")], names=["country", "year"])
 
 
 def _is_known(codes: str) -> bool:

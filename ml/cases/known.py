@@ -91,6 +91,7 @@ CASES = (
         dt.date(2021, 9, 5),
         "the army takes power in Conakry.",
         (*_COUPS, "geopolitics_gpr_surprise"),
+        note="Guinea has no risk index of its own: the mean of all countries that have one stands for it.",
     ),
     Case(
         "gabon-2023",
@@ -100,7 +101,8 @@ CASES = (
         dt.date(2023, 8, 30),
         "the army takes power in Libreville, days after an election.",
         (*_COUPS, "geopolitics_gpr_surprise"),
-        note="None of the lists of coups that are read reaches 2023, so the coup itself cannot show.",
+        note="None of the lists of coups that are read reaches 2023, so the coup itself cannot "
+        "show. Gabon has no risk index of its own: the mean of all countries that have one stands for it.",
     ),
     Case(
         "chile-2010",

@@ -25,12 +25,14 @@ class Found:
 
     Attributes:
         sentence: what the feature is, in words.
+        unit: what its axis is called.
         weeks: as_of, value, stands_out (1.0, 0.0 or missing).
     """
 
     case: Case
     feature: str
     sentence: str
+    unit: str
     weeks: pd.DataFrame
     verdict: Verdict
 
@@ -45,13 +47,13 @@ def chart(found: Found) -> alt.LayerChart:
     told = found.weeks.dropna(subset=["value"])
     told = told.assign(as_of=told["as_of"].dt.strftime("%Y-%m-%d"))
     x = alt.X("as_of:T", title=None, axis=alt.Axis(format="%b %Y", tickCount=6, labelAngle=0, labelOverlap=True))
-    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
+    y = alt.Y("value:Q", title=found.unit, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5))
     line = alt.Chart(told).mark_line(color=INK, strokeWidth=1.5, interpolate="step-after").encode(x=x, y=y)
     out = alt.Chart(told[told["stands_out"].eq(1.0)]).mark_point(color=INK, filled=True, size=22, opacity=1)
     dots = out.encode(x=x, y=y)
     day = pd.DataFrame({"as_of": [found.case.event_on.isoformat()], "what": [found.case.event]})
     rule = alt.Chart(day).mark_rule(color=EVENT, strokeWidth=1.8, strokeDash=[5, 3]).encode(x=x)
-    note = f"{found.sentence} Dashed: {found.case.event_on}, {found.case.event}"
+    note = f"{found.sentence} Dots: weeks that stand out. Dashed: {found.case.event_on}, {found.case.event}"
     return styled([line, dots, rule], found.case.title, _wrapped(note), width=620, height=200)
 
 
@@ -135,6 +137,8 @@ def _before(verdict: Verdict) -> str:
 
 
 def _after(verdict: Verdict) -> str:
+    if verdict.rank is None and verdict.seen_weeks is None:
+        return "not known"
     if verdict.seen_weeks is None:
         return "no"
     return f"on Monday {verdict.seen_weeks} after"

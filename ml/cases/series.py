@@ -104,6 +104,9 @@ def verdict(weeks: pd.Series, values: pd.Series, event_on: dt.date, *, is_low_ba
         values: the feature on each.
     """
     event_at = pd.Timestamp(event_on, tz="UTC")
+    if weeks.empty or event_at >= weeks.iloc[-1] + pd.Timedelta(weeks=1):
+        # Not yet, as far as is known.
+        return Verdict(None, None, None, None, None)
     at = int((weeks <= event_at).sum()) - 1
     out = stands_out(values, is_low_bad=is_low_bad).to_numpy()
     # A Monday on the day of the event itself does not know of it.

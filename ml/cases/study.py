@@ -28,6 +28,8 @@ __all__ = ["CHARTS", "PAGE", "CaseStudy", "follow", "study"]
 
 PAGE = "cases.md"
 CHARTS = "cases"
+# What an axis is called, by unit of the feature.
+UNITS = {"log_ratio": "logarithm of the ratio", "frac": "share", "count": "sum"}
 
 
 @dataclass(frozen=True)
@@ -86,14 +88,15 @@ def follow(knowledge: Knowledge, case: Case) -> list[Found]:
     early = case.first - dt.timedelta(days=3 * 366)
     weeks = mondays(early, last)
     values = weekly_values(knowledge, case.mineral, case.supplier, case.features, weeks)
-    sentences = {feature.name: feature.sentence for feature in features_of()}
+    declared = {feature.name: feature for feature in features_of()}
     found = []
     for name in case.features:
         is_low_bad = name in case.low
         told = values[["as_of"]].assign(value=values[name], stands_out=stands_out(values[name], is_low_bad=is_low_bad))
         said = verdict(values["as_of"], values[name], case.event_on, is_low_bad=is_low_bad)
         drawn = told[told["as_of"].dt.date >= case.first].reset_index(drop=True)
-        found.append(Found(case, name, sentences[name], drawn, said))
+        unit = UNITS.get(declared[name].unit, declared[name].unit)
+        found.append(Found(case, name, declared[name].sentence, unit, drawn, said))
     return found
 
 

@@ -58,6 +58,8 @@ def test_a_value_stands_out_against_its_past_only() -> None:
     assert out[52:200].eq(0.0).all()
     # Later values change nothing.
     assert stands_out(values.head(201)).equals(out.head(201))
+    values[201:] = 3.0
+    assert stands_out(values).head(201).equals(out.head(201))
 
 
 def test_where_low_values_are_bad_a_fall_stands_out_and_a_rise_does_not() -> None:
@@ -113,6 +115,19 @@ def test_a_spell_that_touches_the_weeks_around_the_event_is_no_other_spell() -> 
     assert verdict(WEEKS, values, on(200)).elsewhere_frac == pytest.approx(1 / (175 - 52 + 300 - 252))
 
 
+def test_of_an_event_that_is_still_ahead_nothing_is_said() -> None:
+    known = slice(0, 180)
+    assert verdict(WEEKS[known], flat()[known], on(200)).value is None
+    assert verdict(WEEKS[:200], flat()[:200], on(199)).value is not None
+
+
+def test_the_rank_is_that_among_three_years_and_no_more() -> None:
+    values = flat()
+    values[:40] = 9.0
+    values[200] = 2.0
+    assert verdict(WEEKS, values, on(200)).rank == 1.0
+
+
 def test_unknown_values_give_no_verdict() -> None:
     said = verdict(WEEKS, pd.Series(np.nan, index=WEEKS.index), on(200))
     assert (said.value, said.rank, said.warned_weeks, said.seen_weeks, said.elsewhere_frac) == (None,) * 5
@@ -155,7 +170,10 @@ def test_a_case_is_followed_and_its_page_names_what_stood_out(knowledge: Knowled
             assert ElementTree.fromstring((page.parent / "cases" / name).read_text()).tag.endswith("svg")
     result = json.loads((tmp_path / "out" / "cases.json").read_text())
     assert [each["case"] for each in result["cases"]] == ["tin-2013", "tin-2013", "none", "none"]
-    assert max(week["as_of"] for week in result["cases"][0]["weeks"]) <= "2020-01-06"
+    assert max(week["as_of"] for week in result["cases"][0]["weeks"]) > "2015-01-01"
+    early = of_cases.study(tmp_path / "early", as_of="2014-01-07", home=home).result["cases"][0]
+    assert max(week["as_of"] for week in early["weeks"]) == "2014-01-06"
+    assert early["weeks"][0]["stands_out"] is not None
 
 
 def test_nothing_after_the_date_of_knowledge_is_drawn(knowledge: Knowledge) -> None:
@@ -185,7 +203,7 @@ def test_every_case_names_what_the_catalogue_and_the_panel_have() -> None:
 def test_a_page_without_any_figure_says_so() -> None:
     nothing = pd.DataFrame({"as_of": WEEKS, "value": np.nan, "stands_out": np.nan})
     said = verdict(WEEKS, nothing["value"], on(200))
-    found = [of_cases.Found(INDONESIA, "restrictions_pair_new_13w", "A sentence.", nothing, said)]
+    found = [of_cases.Found(INDONESIA, "restrictions_pair_new_13w", "A sentence.", "count", nothing, said)]
     text = render({"command": "oresight cases"}, found, charts="cases")
     assert "0 had a figure" in text
     assert "no figure in any of these weeks" in text

@@ -13,7 +13,8 @@ import pytest
 from features import datasets
 from features.errors import ConfigError
 from features.store import Store
-from ml.country_sheet import country_sheet, disasters, indices, politics, risk, sanctions, straits
+from ml.country_sheet import country_sheet, disasters, indices, list_ends, politics, risk, sanctions
+from ml.country_straits import straits
 from ml.settings import Settings
 from tests.builders import (
     event,
@@ -89,11 +90,26 @@ def test_elections_to_come_and_the_last_coup_are_told_however_many_events_there_
     ahead = {"available_at": utc("2013-12-15")}
     events += [political("CHL", "election", "2017-11-19", event_id="e", **ahead)]
     events += [political("PER", "coup", "1992-04-05", event_id="p")]
-    found = politics(rows("political_events", events), "CHL", AT, top=3)
+    found = politics(rows("political_events", events), "CHL", AT, {}, top=3)
     assert [each["on"] for each in found["past"]] == ["2013-03-11", "2012-03-11", "2011-03-11"]
     assert [each["on"] for each in found["coming"]] == ["2017-11-19"]
     assert found["last_coup"]["on"] == "1973-09-11"
     assert max(found["lists"].values()) == "2013-03-11"
+
+
+def test_what_was_due_after_its_list_had_ended_is_not_told_as_held() -> None:
+    votes = [
+        political("CHL", "election", day, event_id=day, available_at="2008-01-01")
+        for day in ("2009-12-13", "2013-11-17")
+    ]
+    told = rows("political_events", votes)
+    until = rows(
+        "coverage", [{"dataset": "elections", "bound": "until", "bound_at": "2011-01-01", "available_at": "2011-01-01"}]
+    )
+    found = politics(told, "CHL", AT, list_ends(until), top=3)
+    assert [each["on"] for each in found["past"]] == ["2009-12-13"]
+    assert [each["on"] for each in found["due"]] == ["2013-11-17"]
+    assert found["lists"] == {"test": "2011-01-01"}
 
 
 def test_sanctions_are_counted_by_who_imposes_them() -> None:
@@ -167,8 +183,9 @@ def test_a_home_without_facts_says_so(oresight: Callable, bundle_home: Path) -> 
     code, out, _ = oresight("supplier", "chl", "--home", bundle_home)
     assert code == 0
     assert "Chile (CHL)" in out
-    assert "no series of its own" in out
-    assert out.count("nothing was collected") == 2
+    assert out.count("nothing was collected") == 3
+    assert "no list of them had been seen" in out
+    assert "no list of disasters was collected" in out
     _, out, _ = oresight("supplier", "CHL", "--home", bundle_home, "--as-of", "2014-04-07", "--json")
     sheet = json.loads(out)
     assert (sheet["supplier"], sheet["as_of"], sheet["straits"]) == ("CHL", "2014-04-07", [])

@@ -234,6 +234,10 @@ def test_of_the_world_around_a_supplier_what_is_unusual_is_told():
             ("copper", "PER", "hazards", "hazards_hit_13w", 0.005, 0.0),
             ("copper", "PER", "geopolitics", "geopolitics_gpr_surprise", float("nan"), 0.0),
             ("copper", "PER", "geopolitics", "geopolitics_coup_attempts", 0.9, 0.2),
+            # Its region's index, not its own.
+            ("bauxite", "GIN", "geopolitics", "geopolitics_gpr_surprise", 6.0, 0.0),
+            ("bauxite", "GIN", "geopolitics", "geopolitics_gpr_is_fallback", 1.0, 0.0),
+            ("palladium", "RUS", "geopolitics", "geopolitics_gpr_is_fallback", 0.0, 0.0),
         ],
         columns=EXPLANATION_COLUMNS,
     )

@@ -46,11 +46,11 @@ def test_the_relay_gives_tone_and_volume_of_every_day(shared: Path):
 
 
 @pytest.mark.shared
-def test_a_day_is_known_on_the_next_monday(shared: Path, tmp_path: Path):
+def test_a_day_is_known_on_the_tuesday_after_its_week(shared: Path, tmp_path: Path):
     table = told(harvest(shared / RELAY)).drop_duplicates("starts_on").set_index("starts_on")["available_at"]
     # A Sunday, a Monday.
-    assert (table[utc("2017-01-01")], table[utc("2017-01-02")]) == (utc("2017-01-02"), utc("2017-01-09"))
-    assert (table.dt.day_of_week == 0).all()
+    assert (table[utc("2017-01-01")], table[utc("2017-01-02")]) == (utc("2017-01-03"), utc("2017-01-10"))
+    assert (table.dt.day_of_week == 1).all()
     assert (table - table.index.to_series() > pd.Timedelta(0)).all()
     store = Store(tmp_path / "home" / "datasets")
     ingest(store, "gdelt_timeline", shared / RELAY, now=NOW)
