@@ -98,15 +98,20 @@ def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, p
     cutoff = pd.Timestamp(origin.as_of)
     past = panel[panel["as_of"] < cutoff]
     now = panel[panel["as_of"].eq(cutoff) & (panel["share"] >= TRACKED_SHARE_FRAC)].reset_index(drop=True)
-    forecaster = Forecaster.fit(
+    fit = partial(
+        Forecaster.fit,
         past,
         labels,
         trained_as_of=cutoff,
-        features=without_ended(plan.features, past, now),
         parameters=plan.parameters,
         targets=plan.targets,
         leads=[FIRST_LEAD + YEARS_AHEAD[horizon] for horizon in plan.horizons],
     )
+    features = without_ended(plan.features, past, now)
+    forecaster = fit(features=features)
+    # What was known of every row that was learned from, and is not of all to forecast, has begun to end.
+    if gaps := {name for name in forecaster.never_missing if now[name].isna().any()}:
+        forecaster = fit(features=[name for name in features if name not in gaps])
     champion = forecaster.predict(now)
     tables = []
     for target, horizon in forecaster.forecasts:

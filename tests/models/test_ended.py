@@ -14,6 +14,18 @@ def at(*dates: str, **columns: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"as_of": pd.to_datetime(list(dates), utc=True)} | columns)
 
 
+def test_what_is_known_of_few_on_a_date_and_was_of_all_is_left_out() -> None:
+    dates = ["2021-06-07"] * 4
+    few = at(
+        *dates,
+        lives=[1.0, 2.0, np.nan, np.nan],
+        ended=[1.0, np.nan, np.nan, np.nan],
+        sparse=[1.0, np.nan, np.nan, np.nan],
+    )
+    # Half as often as before is still enough.
+    assert without_ended(["lives", "ended", "sparse"], LEARN, few) == ("lives", "sparse")
+
+
 def test_what_is_unknown_for_everybody_on_a_date_is_left_out() -> None:
     now = at(
         "2021-01-04",
