@@ -16,7 +16,7 @@ __all__ = ["without_ended"]
 
 
 def without_ended(features: Sequence[str], learn: pd.DataFrame, now: pd.DataFrame) -> tuple[str, ...]:
-    """Give `features` in their order without those that have ended: known, at one date, less than half as often as before.
+    """Give `features` in their order without those that at one date are known less than half as often as before.
 
     Args:
         learn: rows to learn from, with the features.

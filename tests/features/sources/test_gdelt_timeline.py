@@ -54,8 +54,8 @@ def test_a_day_is_known_on_the_tuesday_after_its_week(shared: Path, tmp_path: Pa
     assert (table - table.index.to_series() > pd.Timedelta(0)).all()
     store = Store(tmp_path / "home" / "datasets")
     ingest(store, "gdelt_timeline", shared / RELAY, now=NOW)
-    assert store.read("geopolitics", as_of=utc("2017-01-08"))["starts_on"].max() == utc("2017-01-01")
-    assert store.read("geopolitics", as_of=utc("2017-01-09"))["starts_on"].max() == utc("2017-01-08")
+    assert store.read("geopolitics", as_of=utc("2017-01-09"))["starts_on"].max() == utc("2017-01-01")
+    assert store.read("geopolitics", as_of=utc("2017-01-10"))["starts_on"].max() == utc("2017-01-08")
 
 
 def relay(path: Path, *lines: str, header: str = "date,trade_geo_tone,trade_geo_vol") -> Path:

@@ -157,7 +157,7 @@ def test_canadas_real_slice(shared: Path):
     first = rows.iloc[0]
     assert (first["name"], first["entry_id"]) == ("Aleksey Oleksin", "BELARUS|1,Part1|56")
     assert (first["listed_at"], first["available_at"]) == (utc("2021-06-17"), utc("2021-06-22"))
-    assert (rows["available_at"] - rows["listed_at"]).unique() == [pd.Timedelta(days=1)]
+    assert (rows["available_at"] - rows["listed_at"]).unique() == [pd.Timedelta(days=5)]
 
 
 def test_canadian_ids_hold_without_an_item_and_when_two_share_one(tmp_path: Path):
