@@ -106,7 +106,7 @@ def places(scheme: str) -> Mapping[str, str]:
 
     Of CAMEO's only those stand in it that are not ISO's own.
     """
-    with (Path(__file__).parent / "gdelt_countries.csv").open(encoding="utf-8", newline="") as file:
+    with (Path(__file__).parent / "gdelt_codes.csv").open(encoding="utf-8", newline="") as file:
         return {row["code"]: row["iso3"] for row in csv.DictReader(file) if row["scheme"] == scheme}
 
 
