@@ -148,7 +148,9 @@ def politics(
         `past` and `coming`; `due`: what was to be held after its list had ended, so that nobody knows whether it was;
         and `lists`: until when each list of events knows anything at all.
     """
-    own = events[events["country"].eq(supplier)].sort_values("happens_at", kind="stable")
+    # What several lists tell alike is told once.
+    own = events[events["country"].eq(supplier)].sort_values(["happens_at", "source"], kind="stable")
+    own = own.drop_duplicates(["happens_at", "kind"])
     is_past = own["happens_at"].lt(at)
     is_beyond = own["happens_at"].ge(own["source"].map(dict(ends)).astype(MOMENT).fillna(at))
     past, due, coming = own[is_past & ~is_beyond].iloc[::-1], own[is_past & is_beyond], own[~is_past]

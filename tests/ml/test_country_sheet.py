@@ -90,6 +90,7 @@ def test_elections_to_come_and_the_last_coup_are_told_however_many_events_there_
     ahead = {"available_at": utc("2013-12-15")}
     events += [political("CHL", "election", "2017-11-19", event_id="e", **ahead)]
     events += [political("PER", "coup", "1992-04-05", event_id="p")]
+    events += [political("CHL", "leader_change", "2013-03-11", event_id="again", source="another")]
     found = politics(rows("political_events", events), "CHL", AT, {}, top=3)
     assert [each["on"] for each in found["past"]] == ["2013-03-11", "2012-03-11", "2011-03-11"]
     assert [each["on"] for each in found["coming"]] == ["2017-11-19"]
