@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.server
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,16 @@ class FileServer:
         return sum(each == path for each, _ in self.asked)
 
 
+class QuietServer(http.server.ThreadingHTTPServer):
+    """One that does not print how a client hung up in the middle of an answer; it may, if it has heard enough."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serving() -> Iterator[FileServer]:
     server = FileServer()
@@ -45,8 +56,7 @@ def serving() -> Iterator[FileServer]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
+    httpd = QuietServer(("127.0.0.1", 0), Handler)
     server.port = httpd.server_address[1]
     thread = threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True)
     thread.start()

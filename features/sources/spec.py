@@ -20,6 +20,7 @@ never all there is; see `features/collection/streams.py`.
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import zipfile
 import zlib
@@ -61,6 +62,7 @@ UNREADABLE = (
     pd.errors.ParserError,
 )
 PIECE_ROWS = 500_000
+LONGEST_ROW = 1 << 20
 REJECTED_COLUMNS = ["file", "row", "field", "value", "reason"]
 
 
@@ -232,6 +234,8 @@ def read_table(
         raise BadInput(where=str(path), expected="a header", found="none", remedy="Download it again.") from None
     if not rows:
         raise BadInput(where=str(path), expected="rows", found="a header only", remedy="Download it again.")
+    if path.suffix not in (".parquet", ".zip"):
+        _check_end(path, len(piece.columns) - 1, encoding)
     table = pd.concat(kept, ignore_index=True)
     table.attrs["left_out"] = rows - len(table)
     return table
@@ -253,6 +257,23 @@ def _pieces(path: Path, encoding: str, members: str) -> Iterator[tuple[str, pd.D
                     yield from ((f"{path}, {name}", piece) for piece in pd.read_csv(member, **text))
     else:
         yield from ((str(path), piece) for piece in pd.read_csv(path, **text))
+
+
+def _check_end(path: Path, columns: int, encoding: str) -> None:
+    # The reader fills up a row that ends too early. A file that is whole may lack the last line feed, but no cells.
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - LONGEST_ROW, 0))
+        last = file.read().rpartition(b"\n")[2].decode(encoding, errors="replace")
+    if not last.strip() or last.count('"') % 2:
+        return
+    cells = len(next(csv.reader([last])))
+    if cells < columns:
+        raise BadInput(
+            where=f"{path}, the last row",
+            expected=f"{columns} cells",
+            found=f"{cells}",
+            remedy="The file is cut off; download it again.",
+        )
 
 
 def _check_columns(piece: pd.DataFrame, columns: list[tuple[str, ...]], where: str) -> None:

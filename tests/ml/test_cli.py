@@ -337,7 +337,7 @@ def test_a_traceback_is_shown_only_when_asked_for(ask: Ask, tmp_path: Path, monk
 def test_a_home_that_cannot_be_made_is_said_in_one_line(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     answer = ask("sources", "--home", tmp_path / "file" / "home")
-    assert answer.code == 1
+    assert answer.code == 2
     assert len(answer.err.splitlines()) == 1
     assert str(tmp_path / "file") in answer.err
 

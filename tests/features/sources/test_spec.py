@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+from pathlib import Path
 
 import pytest
 
 from features import datasets
 from features.collection import BUNDLE, BUNDLE_FILES, SOURCES, source
-from features.errors import ConfigError
+from features.errors import BadInput, ConfigError
 from features.knowledge_time import Lag, MonthLag
+from features.sources.spec import read_table
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -53,3 +55,14 @@ def test_the_manifest_and_the_attribution_name_exactly_the_embedded_files():
         assert f"`{name}`" in attribution
     data = {path.name for path in BUNDLE.iterdir() if path.suffix in (".parquet", ".csv", ".zip", ".db")}
     assert data == set(BUNDLE_FILES.values())
+
+
+def test_a_table_that_ends_in_mid_row_is_refused_and_empty_cells_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n1,2,3\n4,,\n")
+    assert read_table(path, [("a", "b", "c")])["c"].tolist() == ["3", ""]
+    path.write_text("a,b,c\n1,2,3\n4,5,6")
+    assert len(read_table(path, [("a", "b", "c")])) == 2
+    path.write_text("a,b,c\n1,2,3\n4,5")
+    with pytest.raises(BadInput, match=r"the last row: expected 3 cells, found 2"):
+        read_table(path, [("a", "b", "c")])
