@@ -31,6 +31,7 @@ ON_RECORD = {
     "restrictions_pair_new_52w": 0.0,
     "restrictions_pair_eased_52w": 0.0,
     "incidents_pair_new_156w": 0.0,
+    "geopolitics_sanctions_programmes": 0.0,
     "geopolitics_sanctions_programmes_new": 0.0,
     # A coup of the last year; the risk index, and tension, as rarely as once in some forty months.
     "geopolitics_coup_attempts": 0.5,
