@@ -17,6 +17,13 @@ from ml.page_tables import percent, table
 __all__ = ["ablation_table", "held_rows", "render_ablation", "weeks_of_news"]
 
 CHANCE = 0.025
+# Said wherever the family is measured: its gain would be read as foresight otherwise.
+HINDSIGHT = (
+    "**A gain of `hazards` is hindsight as long as *when* does not gain.** Which places the catalogue of producing "
+    "regions knows, and for what share of a country's output, is today's knowledge, and the family has that as a "
+    "column (`hazards_share_located`). Added to trade by itself, that column gains as much AUC on drops of exports as "
+    "the whole family. The family therefore stays off in the champion, whatever the rule says.\n"
+)
 COLUMNS = ["added", "target", "horizon", "slice"]
 Row = Mapping[str, Any]
 
@@ -87,6 +94,7 @@ def render_ablation(
         "brackets are 95 % intervals. *Who* is concordance within one date, *when* within one pair (within one mineral "
         "for prices); 0.5 is a coin. AP is average precision. Onset rows are those on which the event would be new, "
         "continuation rows those on which it already is under way.\n",
+        HINDSIGHT if any(row["added"] == "hazards" for row in rows) else "",
         "## How often a family had anything to say\n",
         "Of the scored rows: how many had any figure of the family, and how many one other than zero, such as a "
         "measure, an incident or a report.\n",
