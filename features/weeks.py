@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from features.datasets import MOMENT
 
-__all__ = ["faded", "monday_before", "monday_of", "week_from", "week_of"]
+__all__ = ["A_WEEK", "faded", "monday_before", "monday_of", "week_from", "week_of", "weeks_until"]
 
 A_WEEK = pd.Timedelta(weeks=1)
 FIRST_MONDAY = pd.Timestamp("1970-01-05", tz="UTC")
@@ -21,6 +23,11 @@ def week_of(moments: pd.Series) -> pd.Series:
         [2845, 2846]
     """
     return (moments - FIRST_MONDAY) // A_WEEK
+
+
+def weeks_until(moments: Any) -> Any:
+    """Give weeks, and parts of them, from the beginning of week 0 until one moment or until each of a column."""
+    return (moments - FIRST_MONDAY) / A_WEEK
 
 
 def week_from(moments: pd.Series) -> pd.Series:

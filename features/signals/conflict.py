@@ -30,6 +30,7 @@ from features.signals.period_figures import (
     versions_of,
     z_score,
 )
+from features.signals.price_history import month_number
 from features.signals.tension import RECENT_WEEKS, YEAR_WEEKS
 from features.weeks import week_of
 
@@ -60,9 +61,8 @@ def of_suppliers(geopolitics: pd.DataFrame, countries: list[str]) -> list[Steps]
         names = [f"geopolitics_{name}" for name in columns]
         rows, reached = StepRows(len(countries), names), StepRows(1, [f"geopolitics_{indicator}_period"])
         for known in known_at_each_moment(_versions(geopolitics, indicator, countries), len(countries)):
-            newest = known.newest
             rows.add(known.moment, describe(known))
-            reached.add(known.moment, np.array([[np.nan if np.isnan(newest).all() else np.nanmax(newest)]]))
+            reached.add(known.moment, np.array([[known.newest_of_any]]))
         found += [Steps(("supplier",), rows.frame({"supplier": countries})), Steps((), reached.frame({}))]
     return found
 
@@ -75,7 +75,7 @@ def _versions(geopolitics: pd.DataFrame, indicator: str, countries: list[str]) -
     begins = rows["starts_on"]
     period = {
         "year": begins.dt.year,
-        "month": begins.dt.year * 12 + begins.dt.month - 1,
+        "month": month_number(begins),
         "week": week_of(begins),
     }[frequency]
     return versions_of(rows, series, period)

@@ -20,6 +20,7 @@ from features.catalog import Catalog
 from features.catalog.borders import load_borders
 from features.signals.declaration import Steps
 from features.signals.period_figures import Known, StepRows, known_at_each_moment, mean_of, versions_of, z_score
+from features.signals.price_history import month_number
 from features.signals.trade_at_stake import Book, Stakes, with_news
 
 __all__ = ["MAX_Z", "Picture", "of_buyers", "of_suppliers", "pictures", "reached"]
@@ -58,8 +59,7 @@ def pictures(geopolitics: pd.DataFrame, countries: list[str]) -> list[Picture]:
     asked = geopolitics["indicator"].eq("gpr") & geopolitics["frequency"].eq("month") & geopolitics["partner"].eq("")
     rows = geopolitics[asked]
     number = pd.Series(pd.Index(countries).get_indexer(pd.Index(rows["country"])), index=rows.index)
-    month = rows["starts_on"].dt.year * 12 + rows["starts_on"].dt.month - 1
-    versions = versions_of(rows, number, month)
+    versions = versions_of(rows, number, month_number(rows["starts_on"]))
     return [_picture(known) for known in known_at_each_moment(versions, len(countries))]
 
 

@@ -18,8 +18,9 @@ from features.catalog import Catalog
 from features.signals import conflict, geopolitical_risk, politics, sanctions_in_force, tension
 from features.signals.declaration import Signal, Steps, Tables
 from features.signals.geopolitics_features import FEATURES
-from features.signals.politics import COUP_HALF_LIFE_WEEKS, since_epoch
+from features.signals.politics import COUP_HALF_LIFE_WEEKS
 from features.signals.trade_at_stake import stakes_at_each_moment
+from features.weeks import weeks_until
 
 __all__ = ["SIGNAL"]
 
@@ -50,7 +51,7 @@ def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
 
 def combine(joined: pd.DataFrame) -> pd.DataFrame:
     """Bring every part to the date of its row."""
-    week = since_epoch(joined["as_of"])
+    week = weeks_until(joined["as_of"])
     out: dict[str, pd.Series] = {}
     for part in (_risk_and_tension, _sanctions, _politics, _conflict):
         out |= part(joined, week)
@@ -76,7 +77,7 @@ def _age(period: pd.Series, frequency: str, week: pd.Series) -> pd.Series:
         months = period * 12 + 12 if frequency == "year" else period + 1
         begins = (months.fillna(0).astype("int64") - 1970 * 12).to_numpy().astype("datetime64[M]")
         moments = pd.Series(begins.astype("datetime64[us]"), index=period.index).dt.tz_localize("UTC")
-        over = since_epoch(moments).where(period.notna())
+        over = weeks_until(moments).where(period.notna())
     return np.floor(week - over).clip(lower=0.0)
 
 

@@ -46,6 +46,16 @@ class Known:
         """The number of the newest period of each series, NaN without any."""
         return np.where(self.last >= 0, self.last + float(self.first), np.nan)
 
+    @property
+    def newest_of_any(self) -> float:
+        """The number of the newest period of all series, NaN without any."""
+        return float(self.last.max() + self.first) if (self.last >= 0).any() else np.nan
+
+    @property
+    def count(self) -> NDArray[np.int64]:
+        """How many periods of each series are known, shape (n_series,)."""
+        return (~np.isnan(self.figures)).sum(axis=0)
+
 
 def versions_of(rows: pd.DataFrame, series: pd.Series, period: pd.Series) -> pd.DataFrame:
     """Give every version of every figure, in order of knowledge.
@@ -70,14 +80,19 @@ def versions_of(rows: pd.DataFrame, series: pd.Series, period: pd.Series) -> pd.
     return table.sort_values(["available_at", "series", "period"], kind="stable", ignore_index=True)[VERSION_COLUMNS]
 
 
-def known_at_each_moment(versions: pd.DataFrame, n_series: int) -> Iterator[Known]:
+def known_at_each_moment(versions: pd.DataFrame, n_series: int, *, first: int | None = None) -> Iterator[Known]:
     """Yield what is known at each distinct `available_at` of `versions`, oldest first.
 
     The arrays are changed in place for the next moment: copy what is to be kept.
+
+    Args:
+        versions: series, period, value and available_at, sorted by the last.
+        first: the number of the period of row 0; the first of `versions` by default. Who sums over all rows at once
+            gives one, so that the number of rows does not depend on what else is known.
     """
     if versions.empty:
         return
-    first = int(versions["period"].min())
+    first = int(versions["period"].min()) if first is None else first
     values = np.full((int(versions["period"].max()) - first + 1, n_series), np.nan)
     last = np.full(n_series, -1)
     row = versions["period"].to_numpy() - first

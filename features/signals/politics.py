@@ -17,28 +17,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from features.datasets import MOMENT
 from features.signals.declaration import Steps
+from features.weeks import weeks_until
 
-__all__ = ["COUP_HALF_LIFE_WEEKS", "GROUPS", "of_suppliers", "since_epoch"]
+__all__ = ["COUP_HALF_LIFE_WEEKS", "GROUPS", "of_suppliers"]
 
 COUP_HALF_LIFE_WEEKS = 52
 ATTEMPTS = ("coup", "failed_coup")
 GROUPS = ("coups", "leaders", "elections")
 LASTS = {"irregular_change": "irregular_week", "leader_change": "leader_week"}
 COLUMNS = ("coups_raised", "attempts_raised", "attempt_week", *LASTS.values(), "voted_week", "vote_week")
-EPOCH = pd.Timestamp("1970-01-05", tz="UTC")
-A_WEEK = pd.Timedelta(weeks=1)
-
-
-def since_epoch(moments: Any) -> Any:
-    """Give weeks, and parts of them, since Monday, 5 January 1970, of one moment or of a column of them."""
-    return (moments - EPOCH) / A_WEEK
 
 
 def of_suppliers(events: pd.DataFrame, coverage: pd.DataFrame) -> list[Steps]:
@@ -67,10 +60,10 @@ def _states(events: pd.DataFrame) -> Iterator[tuple[pd.Timestamp, tuple[float | 
     known_at, happens = events["available_at"], events["happens_at"]
     moments = sorted({*known_at, *happens[happens > known_at.iloc[0]]})
     versions = zip(
-        since_epoch(known_at).tolist(),
+        weeks_until(known_at).tolist(),
         zip(events["source"], events["event_id"], strict=True),
         events["kind"],
-        since_epoch(happens).tolist(),
+        weeks_until(happens).tolist(),
         events["is_retracted"],
         strict=True,
     )
@@ -78,7 +71,7 @@ def _states(events: pd.DataFrame) -> Iterator[tuple[pd.Timestamp, tuple[float | 
     stand: dict[tuple[str, str], tuple[float, str, float]] = {}
     first: dict[tuple[str, str], float] = {}
     for moment in moments:
-        week = since_epoch(moment)
+        week = weeks_until(moment)
         while waiting and waiting[0][0] <= week:
             known, event, kind, day, is_gone = waiting.popleft()
             stand[event] = (first.setdefault(event, known), kind, day)
@@ -125,7 +118,7 @@ def _covered(coverage: pd.DataFrame) -> pd.DataFrame:
             if row.is_retracted:
                 of_list.pop(row.bound, None)
             else:
-                of_list[row.bound] = since_epoch(row.bound_at)
+                of_list[row.bound] = weeks_until(row.bound_at)
         rows.append((moment, *(week for name in GROUPS for week in _reach(bounds[name]))))
     frame = pd.DataFrame(rows, columns=["available_at", *columns])
     return frame.astype({"available_at": MOMENT, **dict.fromkeys(columns, "float64")})

@@ -8,19 +8,17 @@ series counts by its monthly means, each known when its month is over.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from features.catalog import Catalog
+from features.signals.period_figures import Known, known_at_each_moment
 
 __all__ = [
     "CONTEXT",
     "FIRST_MONTH",
-    "Known",
-    "known_at_each_moment",
+    "known_prices",
     "month_number",
     "monthly_versions",
     "series_numbers",
@@ -32,24 +30,6 @@ CONTEXT = (("pink_sheet", "CRUDE_PETRO"), ("pink_sheet", "COAL_AUS"), ("pink_she
 FIRST_MONTH = 1900 * 12
 MIN_DAYS = 10
 VERSION_COLUMNS = ["series", "month", "price", "available_at"]
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known from one moment on.
-
-    Attributes:
-        moment: since when.
-        prices: (n_months, n_series), NaN where unknown; row 0 is `FIRST_MONTH`.
-        last: (n_series,), the row of the newest price, -1 without any.
-        count: (n_series,), how many months have a price.
-    """
-
-    moment: pd.Timestamp
-    prices: Floats
-    last: NDArray[np.int64]
-    count: NDArray[np.int64]
 
 
 def month_number(moments: pd.Series) -> pd.Series:
@@ -101,23 +81,8 @@ def _months_of_days(days: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def known_at_each_moment(versions: pd.DataFrame, n_series: int) -> Iterator[Known]:
-    """Yield what is known at each distinct `available_at` of `versions`, oldest first.
-
-    The arrays are changed in place for the next moment: copy what is to be kept.
-    """
-    if versions.empty:
-        return
-    n_months = int(versions["month"].max()) - FIRST_MONTH + 1
-    prices = np.full((n_months, n_series), np.nan)
-    last, count = np.full(n_series, -1), np.zeros(n_series, dtype="int64")
-    month = versions["month"].to_numpy() - FIRST_MONTH
-    series, price = versions["series"].to_numpy(), versions["price"].to_numpy()
-    moments = versions["available_at"]
-    starts = np.flatnonzero(moments.ne(moments.shift()).to_numpy())
-    for start, stop in zip(starts, [*starts[1:], len(versions)], strict=True):
-        prices[month[start:stop], series[start:stop]] = price[start:stop]
-        for column in np.unique(series[start:stop]):
-            rows = np.flatnonzero(~np.isnan(prices[:, column]))
-            last[column], count[column] = (rows[-1] if len(rows) else -1), len(rows)
-        yield Known(moments.iloc[start], prices, last, count)
+def known_prices(versions: pd.DataFrame, n_series: int) -> Iterator[Known]:
+    """Yield what is known at each distinct `available_at` of what `monthly_versions` gave; row 0 is `FIRST_MONTH`."""
+    return known_at_each_moment(
+        versions.rename(columns={"month": "period", "price": "value"}), n_series, first=FIRST_MONTH
+    )

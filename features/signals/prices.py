@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from features.catalog import Catalog
 from features.signals.declaration import Feature, Signal, Steps, Tables
+from features.signals.period_figures import Known
 from features.signals.price_history import (
     CONTEXT,
     FIRST_MONTH,
-    Known,
-    known_at_each_moment,
+    known_prices,
     month_number,
     monthly_versions,
     series_numbers,
@@ -142,7 +142,7 @@ def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
     book = Book.of(catalog)
     versions = monthly_versions(tables["prices"], catalog)
     moments, minerals, energy = [], [], []
-    for known in known_at_each_moment(versions, len(book.group)):
+    for known in known_prices(versions, len(book.group)):
         values, context = describe_moment(known, book)
         moments.append(known.moment)
         minerals.append(values)
@@ -198,7 +198,7 @@ def _group_features(
     for months in (3, 12):
         found[f"group_return_{months}m"] = cut(_mean_over(shape[f"return_{months}m"], is_other))[followed]
     end = known.last.max() + 1
-    months_of_group = known.prices[max(end - GROUP_MONTHS, 0) : end]
+    months_of_group = known.figures[max(end - GROUP_MONTHS, 0) : end]
     return found | {"group_correlation_3y": correlation_with_others(months_of_group, group)[followed]}
 
 
@@ -211,7 +211,7 @@ def _mean_over(values: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArra
 
 def _ending_with_newest(known: Known, columns: NDArray[np.int64], months: int) -> NDArray[np.float64]:
     rows = known.last[columns] - np.arange(months - 1, -1, -1)[:, None]
-    return np.where(rows >= 0, known.prices[np.maximum(rows, 0), columns], np.nan)
+    return np.where(rows >= 0, known.figures[np.maximum(rows, 0), columns], np.nan)
 
 
 def _helpers(known: Known, followed: NDArray[np.int64], book: Book) -> NDArray[np.float64]:
@@ -219,12 +219,12 @@ def _helpers(known: Known, followed: NDArray[np.int64], book: Book) -> NDArray[n
     columns = [
         followed.astype("float64"),
         newest.astype("float64"),
-        np.log(known.prices[known.last[followed], followed]),
+        np.log(known.figures[known.last[followed], followed]),
         book.log_per_tonne[followed],
     ]
     for back in YEARS_BACK:
         rows = (newest // 12 - back) * 12 - FIRST_MONTH + np.arange(12)[:, None]
-        year = np.where(rows >= 0, known.prices[np.maximum(rows, 0), followed], np.nan)
+        year = np.where(rows >= 0, known.figures[np.maximum(rows, 0), followed], np.nan)
         columns.append(np.log(mean_of_known(year, 10)))
     return np.column_stack(columns)
 

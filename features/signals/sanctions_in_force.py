@@ -17,14 +17,13 @@ import pandas as pd
 
 from features.datasets import MOMENT
 from features.signals.declaration import Steps
+from features.weeks import A_WEEK, weeks_until
 
 __all__ = ["COUNTS", "LISTING_WEEKS", "of_suppliers"]
 
 LISTING_WEEKS = (13, 52)
 PROGRAMME_WEEKS = 52
 COUNTS = ("entries", "metals", *(f"listed_{weeks}w" for weeks in LISTING_WEEKS), "programmes", "programmes_new")
-A_WEEK = pd.Timedelta(weeks=1)
-EPOCH = pd.Timestamp("1970-01-05", tz="UTC")
 
 
 def of_suppliers(sanctions: pd.DataFrame) -> list[Steps]:
@@ -97,7 +96,7 @@ def _newest_programme(programmes: pd.DataFrame) -> pd.DataFrame:
     for supplier, rows in programmes[programmes["since"].notna()].groupby("country", sort=True):
         for moment in sorted({*rows["start"], *rows["stop"].dropna()}):
             stands = rows[(rows["start"] <= moment) & ~(rows["stop"] <= moment)]
-            found.append((supplier, moment, (stands["since"].max() - EPOCH) / A_WEEK))
+            found.append((supplier, moment, weeks_until(stands["since"].max())))
     frame = pd.DataFrame(found, columns=["supplier", "available_at", "geopolitics_programme_week"])
     return frame.astype({"supplier": "str", "available_at": MOMENT, "geopolitics_programme_week": "float64"})
 
@@ -121,7 +120,7 @@ def _counted(parts: list[pd.DataFrame], columns: list[str] | tuple[str, ...]) ->
 def _seen(sanctions: pd.DataFrame) -> pd.DataFrame:
     # When anything last changed, and of how many sources a programme, and an entry, had been seen.
     moments = pd.Series(sorted(sanctions["available_at"].unique()), dtype=MOMENT)
-    columns = {"geopolitics_sanctions_week": ((moments - EPOCH) / A_WEEK).astype("float64")}
+    columns = {"geopolitics_sanctions_week": weeks_until(moments).astype("float64")}
     is_programme = sanctions["kind"].eq("programme")
     for name, rows in (("lists", sanctions[~is_programme]), ("tables", sanctions[is_programme])):
         first = rows.groupby("source")["available_at"].min().sort_values()

@@ -43,8 +43,7 @@ def of_dyads(geopolitics: pd.DataFrame, book: Book, stakes: list[Stakes], countr
     versions, dyads = _versions(geopolitics, countries)
     tense = []
     for known in known_at_each_moment(versions, len(dyads) * len(HOSTILE)):
-        week = known.newest
-        newest.add(known.moment, np.array([[np.nan if np.isnan(week).all() else np.nanmax(week)]]))
+        newest.add(known.moment, np.array([[known.newest_of_any]]))
         # One more for the pairs of countries that are no dyad.
         tense.append((known.moment, np.append(_tense(known), np.nan)))
     to_catalog = pd.Index(countries).get_indexer(pd.Index(book.countries))
