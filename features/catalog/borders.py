@@ -5,18 +5,18 @@ It stands beside the catalogue and is read apart from it, as only the signal on 
 
 __all__ = ["load_borders", "read_borders"]
 
-import csv
 import functools
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn
 
 from features.catalog import Catalog, load_catalog
-from features.errors import BadInput
+from features.catalog.schema import Table, pattern
+from features.catalog.tables import fail, numbered, read_one_table
 
 _FOLDER = Path(__file__).parent
-_FILE, _HEADER = "borders.csv", ["iso3_a", "iso3_b"]
+_SIDES = ("iso3_a", "iso3_b")
+_TABLE = Table("borders.csv", _SIDES, tuple(pattern(name, "three capital letters", r"[A-Z]{3}") for name in _SIDES))
 
 
 def read_borders(folder: Path, catalog: Catalog) -> Mapping[str, tuple[str, ...]]:
@@ -28,41 +28,19 @@ def read_borders(folder: Path, catalog: Catalog) -> Mapping[str, tuple[str, ...]
     Raises:
         BadInput: the file is not in order, or names a country that the catalogue has not.
     """
-    path = folder / _FILE
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            header, *lines = list(csv.reader(stream, strict=True)) or [[]]
-    except FileNotFoundError:
-        _fail(1, "file", "the file", "no file", f"Restore {path}.")
-    except (UnicodeDecodeError, csv.Error) as error:
-        _fail(1, "file", "UTF-8 text with commas", str(error), f"Save {path} as UTF-8 CSV.")
-    if header != _HEADER:
-        _fail(1, "header", ",".join(_HEADER), ",".join(header), "Restore the header.")
     found: dict[str, list[str]] = {}
-    before: tuple[str, ...] = ()
-    for number, cells in enumerate(lines, start=2):
-        _check(number, cells, before, catalog)
-        before = tuple(cells)
-        for one, other in (cells, cells[::-1]):
-            found.setdefault(one, []).append(other)
+    for number, row in numbered(read_one_table(folder, _TABLE)):
+        one, other = row.values()
+        for field, iso3 in row.items():
+            if iso3 not in catalog.countries:
+                remedy = "Add it to countries.csv or correct the cell."
+                fail(_TABLE.file, number, field, expected="a row of countries.csv", found=iso3, remedy=remedy)
+        if one >= other:
+            expected, remedy = "a code after iso3_a in the alphabet", "Name each border once, in order."
+            fail(_TABLE.file, number, "iso3_b", expected=expected, found=other, remedy=remedy)
+        found.setdefault(one, []).append(other)
+        found.setdefault(other, []).append(one)
     return MappingProxyType({country: tuple(sorted(found[country])) for country in sorted(found)})
-
-
-def _check(number: int, cells: list[str], before: tuple[str, ...], catalog: Catalog) -> None:
-    if len(cells) != len(_HEADER):
-        _fail(number, "row", f"{len(_HEADER)} cells", str(len(cells)), "Delete empty lines.")
-    for field, iso3 in zip(_HEADER, cells, strict=True):
-        if iso3 not in catalog.countries:
-            _fail(number, field, "a row of countries.csv", iso3, "Add it to countries.csv or correct the cell.")
-    if cells[0] >= cells[1]:
-        _fail(number, "iso3_b", "a code after iso3_a in the alphabet", cells[1], "Name each border once, in order.")
-    if tuple(cells) <= before:
-        _fail(number, "+".join(_HEADER), "rows sorted, each once", ",".join(cells), "Sort the file by its key.")
-
-
-def _fail(row: int, field: str, expected: str, found: str, remedy: str) -> NoReturn:
-    where = f"features/catalog/{_FILE}, row {row}, {field}"
-    raise BadInput(where=where, expected=expected, found=repr(found), remedy=remedy)
 
 
 @functools.cache

@@ -6,7 +6,7 @@ fault raises `BadInput` with file, row (the header is row 1) and field. Nothing 
 or repaired here: a wrong cell is for a person to correct.
 """
 
-__all__ = ["CASE_SENSITIVE_KINDS", "lookup_word", "read_name_tables", "read_one_table", "read_tables"]
+__all__ = ["CASE_SENSITIVE_KINDS", "lookup_word", "read_name_tables", "read_tables"]
 
 import re
 from collections.abc import Container, Mapping

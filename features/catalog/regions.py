@@ -14,19 +14,17 @@ from __future__ import annotations
 __all__ = ["KINDS", "MOST_SHARE", "load_regions", "read_regions"]
 
 import functools
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from features.catalog import Catalog, load_catalog
-from features.catalog.checks import read_one_table
-from features.catalog.schema import Column, Table
+from features.catalog.schema import Table, degrees, one_of, pattern, text
+from features.catalog.tables import read_one_table
 from features.errors import BadInput
 
 KINDS = ("mine", "smelter", "refinery", "district")
-CONFIDENCES = ("high", "medium", "low")
 # Shares are rounded, so those of one country and mineral may add up to a little more than all.
 MOST_SHARE = 1.05
 # Boxes are rounded to a tenth of a degree, and coordinates are true to about two tenths.
@@ -39,36 +37,22 @@ _FOLDER = Path(__file__).parent
 _Fault = tuple[str, pd.Series, str, str]
 
 
-def _matches(pattern: str) -> Callable[[str], bool]:
-    return lambda value: bool(re.fullmatch(pattern, value))
-
-
-def _is_text(value: str) -> bool:
-    return value == value.strip() and "\n" not in value
-
-
-def _degrees(name: str, most: int, digits: int) -> Column:
-    pattern = _matches(rf"-?\d{{1,3}}\.\d{{{digits}}}")
-    expected = f"degrees from -{most} to {most} with {digits} digits behind the point"
-    return Column(name, expected, True, lambda value: pattern(value) and abs(float(value)) <= most)
-
-
-_ISO3 = Column("iso3", "three capital letters", True, _matches(r"[A-Z]{3}"))
+_ISO3 = pattern("iso3", "three capital letters", r"[A-Z]{3}")
 _REGIONS = Table(
     "producing_regions.csv",
     ("id", "mineral"),
     (
-        Column("id", "an id of small letters and underscores", True, _matches(r"[a-z]+(_[a-z]+)*")),
-        Column("mineral", "an id of minerals.csv", True, _matches(r"[a-z_]+")),
-        Column("name", "text without blanks around it", True, _is_text),
-        Column("kind", "one of " + ", ".join(KINDS), True, KINDS.__contains__),
+        pattern("id", "an id of small letters and underscores", r"[a-z]+(_[a-z]+)*"),
+        pattern("mineral", "an id of minerals.csv", r"[a-z_]+"),
+        text("name"),
+        one_of("kind", " ".join(KINDS)),
         _ISO3,
-        _degrees("latitude", 90, 2),
-        _degrees("longitude", 180, 2),
-        Column("since", "a year from 2000 on", False, _matches(r"20\d\d")),
-        Column("share_frac", "0.01 to 1.00 with two digits", True, _matches(r"0\.(0[1-9]|[1-9]\d)|1\.00")),
-        Column("share_confidence", "one of " + ", ".join(CONFIDENCES), True, CONFIDENCES.__contains__),
-        Column("source", "text without blanks around it", True, _is_text),
+        degrees("latitude", 90, digits=2),
+        degrees("longitude", 180, digits=2),
+        pattern("since", "a year from 2000 on", r"20\d\d", is_required=False),
+        pattern("share_frac", "0.01 to 1.00 with two digits", r"0\.(0[1-9]|[1-9]\d)|1\.00"),
+        one_of("share_confidence", "high medium low"),
+        text("source"),
     ),
 )
 _BOXES = Table(
@@ -76,10 +60,10 @@ _BOXES = Table(
     ("iso3",),
     (
         _ISO3,
-        _degrees("south", 90, 1),
-        _degrees("west", 180, 1),
-        _degrees("north", 90, 1),
-        _degrees("east", 180, 1),
+        degrees("south", 90, digits=1),
+        degrees("west", 180, digits=1),
+        degrees("north", 90, digits=1),
+        degrees("east", 180, digits=1),
     ),
 )
 
@@ -103,10 +87,10 @@ def read_regions(folder: Path, catalog: Catalog) -> pd.DataFrame:
     sides = boxes[["south", "west", "north", "east"]].astype("float64")
     is_low = sides["north"] <= sides["south"]
     _raise_first(_BOXES, boxes, [("north", is_low, "a parallel north of `south`", "Exchange the two.")])
-    text = pd.DataFrame(read_one_table(folder, _REGIONS))
-    table = text.astype(dict.fromkeys(("latitude", "longitude", "share_frac"), "float64"))
+    told = pd.DataFrame(read_one_table(folder, _REGIONS))
+    table = told.astype(dict.fromkeys(("latitude", "longitude", "share_frac"), "float64"))
     table["since"] = pd.to_numeric(table["since"]).astype("Int64")
-    _raise_first(_REGIONS, text, _faults(table, sides, catalog))
+    _raise_first(_REGIONS, told, _faults(table, sides, catalog))
     return table
 
 
@@ -116,12 +100,12 @@ def load_regions() -> pd.DataFrame:
     return read_regions(_FOLDER, load_catalog())
 
 
-def _raise_first(file: Table, text: pd.DataFrame, faults: Iterator[_Fault] | list[_Fault]) -> None:
+def _raise_first(file: Table, told: pd.DataFrame, faults: Iterator[_Fault] | list[_Fault]) -> None:
     for field, is_bad, expected, remedy in faults:
         if is_bad.any():
             at = int(is_bad.to_numpy().argmax())
             where = f"features/catalog/{file.file}, row {at + 2}, {field}"
-            raise BadInput(where=where, expected=expected, found=repr(text[field].iloc[at]), remedy=remedy)
+            raise BadInput(where=where, expected=expected, found=repr(told[field].iloc[at]), remedy=remedy)
 
 
 def _faults(table: pd.DataFrame, sides: pd.DataFrame, catalog: Catalog) -> Iterator[_Fault]:

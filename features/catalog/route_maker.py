@@ -24,7 +24,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from features.catalog.routes import COLUMNS, FOLDER, land_pairs, load_ports, load_straits
+from features.catalog.routes import FOLDER, SEA_ROUTES, land_pairs, load_ports, load_straits
 from features.errors import ConfigError
 
 __all__ = ["crosses", "main", "sea_routes"]
@@ -127,7 +127,7 @@ def main(path: Path = FOLDER / "sea_routes.csv") -> int:
         grouped.setdefault((one, ";".join(straits)), []).append(other)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS["sea_routes.csv"])
+        writer.writerow([column.name for column in SEA_ROUTES.columns])
         writer.writerows([*key, ";".join(sorted(partners))] for key, partners in sorted(grouped.items()))
     return 0
 

@@ -18,22 +18,36 @@ import numpy as np
 import pandas as pd
 
 from features.catalog import load_catalog
+from features.catalog.schema import Table, degrees, one_of, pattern, text
+from features.catalog.tables import read_one_table
 from features.errors import BadInput
 
 __all__ = ["FOLDER", "Routes", "land_pairs", "load_ports", "load_routes", "load_straits", "read_routes"]
 
 FOLDER = Path(__file__).parent
-COLUMNS = {
-    "straits.csv": (
-        "id", "name", "portwatch_name", "latitude", "longitude", "is_watched",
-        "gate_a_latitude", "gate_a_longitude", "gate_b_latitude", "gate_b_longitude",
+_ISO3 = pattern("iso3", "three capital letters", r"[A-Z]{3}")
+_PARTNERS = pattern("partners", "codes with ; between", r"[A-Z]{3}(;[A-Z]{3})*")
+_PLACE = (degrees("latitude", 90), degrees("longitude", 180))
+_GATE = [("latitude", 90), ("longitude", 180)]
+STRAITS = Table(
+    "straits.csv",
+    ("id",),
+    (
+        pattern("id", "an id of small letters and underscores", r"[a-z]+(_[a-z]+)*"),
+        text("name"),
+        text("portwatch_name"),
+        *_PLACE,
+        one_of("is_watched", "true false"),
+        *(degrees(f"gate_{end}_{name}", most) for end in "ab" for name, most in _GATE),
     ),
-    "main_ports.csv": ("iso3", "port", "latitude", "longitude", "note"),
-    "land_routes.csv": ("iso3", "partners"),
-    "sea_routes.csv": ("iso3", "straits", "partners"),
-}  # fmt: skip
-KEYS = {"straits.csv": ["id"], "main_ports.csv": ["iso3", "port"], "land_routes.csv": ["iso3"]}
-KEYS["sea_routes.csv"] = ["iso3", "straits"]
+)
+PORTS = Table("main_ports.csv", ("iso3", "port"), (_ISO3, text("port"), *_PLACE, text("note", is_required=False)))
+LAND_ROUTES = Table("land_routes.csv", ("iso3",), (_ISO3, _PARTNERS))
+SEA_ROUTES = Table(
+    "sea_routes.csv",
+    ("iso3", "straits"),
+    (_ISO3, pattern("straits", "ids of straits.csv with ; between", r"[a-z_;]+", is_required=False), _PARTNERS),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +92,7 @@ def load_straits(folder: Path = FOLDER) -> pd.DataFrame:
     Raises:
         BadInput: the file is missing, has another header, or a cell, key or order is wrong.
     """
-    table = _with_numbers(folder, "straits.csv")
-    _check(table["is_watched"].isin(["true", "false"]), folder, "straits.csv", "is_watched", "true or false")
+    table = _read(folder, STRAITS)
     _check(~table["portwatch_name"].duplicated(), folder, "straits.csv", "portwatch_name", "a name once")
     return table.assign(is_watched=table["is_watched"].eq("true"))
 
@@ -90,7 +103,7 @@ def load_ports(folder: Path = FOLDER) -> pd.DataFrame:
     Raises:
         BadInput: the file is missing, has another header, or a cell, key or order is wrong.
     """
-    table = _with_numbers(folder, "main_ports.csv")
+    table = _read(folder, PORTS)
     _check(table["iso3"].isin(list(load_catalog().countries)), folder, "main_ports.csv", "iso3", "a known country")
     return table
 
@@ -101,7 +114,7 @@ def land_pairs(folder: Path = FOLDER) -> set[tuple[str, str]]:
     Raises:
         BadInput: the file is missing, has another header, or a cell, key or order is wrong.
     """
-    return set(_pairs(_read(folder, "land_routes.csv"), folder, "land_routes.csv")[["iso3", "partner"]].itertuples(
+    return set(_pairs(_read(folder, LAND_ROUTES), folder, "land_routes.csv")[["iso3", "partner"]].itertuples(
         index=False, name=None
     ))  # fmt: skip
 
@@ -114,7 +127,7 @@ def read_routes(folder: Path) -> Routes:
     """
     straits = tuple(load_straits(folder)["id"])
     of_pair: dict[tuple[str, str], tuple[str, ...]] = dict.fromkeys(land_pairs(folder), ())
-    table = _pairs(_read(folder, "sea_routes.csv"), folder, "sea_routes.csv")
+    table = _pairs(_read(folder, SEA_ROUTES), folder, "sea_routes.csv")
     passed = table["straits"].str.split(";").map(lambda names: tuple(filter(None, names)))
     is_good = passed.map(lambda names: names == tuple(sorted(set(names) & set(straits))))
     _check(is_good, folder, "sea_routes.csv", "straits", "ids of straits.csv, sorted, each once", table["straits"])
@@ -130,35 +143,9 @@ def load_routes() -> Routes:
     return read_routes(FOLDER)
 
 
-def _read(folder: Path, file: str) -> pd.DataFrame:
-    path = folder / file
-    if not path.exists():
-        raise BadInput(where=str(path), expected="the file", found="no file", remedy="Restore it.")
-    try:
-        table = pd.read_csv(path, dtype="str", keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as problem:
-        raise BadInput(where=str(path), expected="UTF-8 CSV", found=str(problem), remedy="Restore the file.") from None
-    if tuple(table) != COLUMNS[file]:
-        raise BadInput(
-            where=f"{path}, header",
-            expected=",".join(COLUMNS[file]),
-            found=",".join(table),
-            remedy="Restore the header.",
-        )
-    keys = list(table[KEYS[file]].itertuples(index=False, name=None))
-    is_sorted = pd.Series([at == 0 or keys[at - 1] < key for at, key in enumerate(keys)], index=table.index)
-    _check(is_sorted, folder, file, KEYS[file][0], "rows sorted by their key, each key once")
-    return table
-
-
-def _with_numbers(folder: Path, file: str) -> pd.DataFrame:
-    table = _read(folder, file)
-    for name in [name for name in table if name.endswith("itude")]:
-        number = pd.to_numeric(table[name], errors="coerce")
-        most = 90 if name.endswith("latitude") else 180
-        _check(number.between(-most, most), folder, file, name, f"degrees from -{most} to {most}")
-        table[name] = number
-    return table
+def _read(folder: Path, table: Table) -> pd.DataFrame:
+    rows = pd.DataFrame(read_one_table(folder, table), dtype="str")
+    return rows.astype({name: "float64" for name in rows if name.endswith("itude")})
 
 
 def _pairs(table: pd.DataFrame, folder: Path, file: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@
 file that refers to another file is checked stands in `features.catalog.checks`.
 """
 
-__all__ = ["LANGUAGES", "NAME_TABLES", "TABLES", "Column", "Row", "Table"]
+__all__ = ["LANGUAGES", "NAME_TABLES", "TABLES", "Column", "Row", "Table", "degrees", "one_of", "pattern", "text"]
 
 import re
 from collections.abc import Callable
@@ -53,17 +53,28 @@ def _is_date(value: str) -> bool:
     return len(value) == 10 and FIRST_YEAR <= year <= LAST_YEAR
 
 
-def _text(name: str, *, is_required: bool = True) -> Column:
+def text(name: str, *, is_required: bool = True) -> Column:
+    """Describe a column of free text."""
     return Column(name, "text without blanks around it", is_required, _is_text)
 
 
-def _one_of(name: str, values: str) -> Column:
+def one_of(name: str, values: str) -> Column:
+    """Describe a column that holds one of `values`, given with blanks between them."""
     allowed = tuple(values.split())
     return Column(name, "one of " + ", ".join(allowed), True, allowed.__contains__)
 
 
-def _pattern(name: str, expected: str, pattern: str, *, is_required: bool = True) -> Column:
-    return Column(name, expected, is_required, lambda value: bool(re.fullmatch(pattern, value)))
+def pattern(name: str, expected: str, regex: str, *, is_required: bool = True) -> Column:
+    """Describe a column whose cells match `regex` from end to end."""
+    return Column(name, expected, is_required, lambda value: bool(re.fullmatch(regex, value)))
+
+
+def degrees(name: str, most: int, *, digits: int | None = None) -> Column:
+    """Describe a column of degrees from `-most` to `most`, with so many digits behind the point if told."""
+    behind = r"(\.\d+)?" if digits is None else rf"\.\d{{{digits}}}"
+    expected = f"degrees from -{most} to {most}" + ("" if digits is None else f" with {digits} digits behind the point")
+    number = re.compile(rf"-?\d{{1,3}}{behind}")
+    return Column(name, expected, True, lambda value: bool(number.fullmatch(value)) and abs(float(value)) <= most)
 
 
 def _year(name: str, *, is_required: bool = True) -> Column:
@@ -75,18 +86,18 @@ def _date(name: str, *, is_required: bool = True) -> Column:
 
 
 def _id(name: str) -> Column:
-    return _pattern(name, "an id of small letters and underscores", r"[a-z]+(_[a-z]+)*")
+    return pattern(name, "an id of small letters and underscores", r"[a-z]+(_[a-z]+)*")
 
 
 def _iso3(name: str, *, is_required: bool = True) -> Column:
-    return _pattern(name, "three capital letters", r"[A-Z]{3}", is_required=is_required)
+    return pattern(name, "three capital letters", r"[A-Z]{3}", is_required=is_required)
 
 
 def _bool(name: str) -> Column:
-    return _one_of(name, "true false")
+    return one_of(name, "true false")
 
 
-_NOTE = _text("note", is_required=False)
+_NOTE = text("note", is_required=False)
 
 TABLES: tuple[Table, ...] = (
     Table(
@@ -94,13 +105,13 @@ TABLES: tuple[Table, ...] = (
         ("id",),
         (
             _id("id"),
-            _text("name_en"),
-            _text("name_zh_tw"),
-            _one_of("stage", "extraction processing"),
-            _text("symbol", is_required=False),
-            _pattern("by_product_of", "ids with ; between", r"[a-z_]+(;[a-z_]+)*", is_required=False),
-            _pattern("eol_rir_frac", "a fraction from 0 to 1", r"0(\.\d+)?|1", is_required=False),
-            _text("eol_rir_source", is_required=False),
+            text("name_en"),
+            text("name_zh_tw"),
+            one_of("stage", "extraction processing"),
+            text("symbol", is_required=False),
+            pattern("by_product_of", "ids with ; between", r"[a-z_]+(;[a-z_]+)*", is_required=False),
+            pattern("eol_rir_frac", "a fraction from 0 to 1", r"0(\.\d+)?|1", is_required=False),
+            text("eol_rir_source", is_required=False),
             _NOTE,
         ),
     ),
@@ -109,10 +120,10 @@ TABLES: tuple[Table, ...] = (
         ("mineral", "hs_code", "hs_revision"),
         (
             _id("mineral"),
-            _pattern("hs_code", "six digits", r"[0-9]{6}"),
-            _one_of("hs_revision", "HS92 HS1996 HS2002 HS2007 HS2012 HS2017 HS2022"),
-            _one_of("purity", "single basket unknown"),
-            _text("basket_of", is_required=False),
+            pattern("hs_code", "six digits", r"[0-9]{6}"),
+            one_of("hs_revision", "HS92 HS1996 HS2002 HS2007 HS2012 HS2017 HS2022"),
+            one_of("purity", "single basket unknown"),
+            text("basket_of", is_required=False),
             _year("valid_from_year"),
             _year("valid_to_year", is_required=False),
             _bool("is_used"),
@@ -125,10 +136,10 @@ TABLES: tuple[Table, ...] = (
         ("iso3",),
         (
             _iso3("iso3"),
-            _pattern("iso2", "two capital letters", r"[A-Z]{2}", is_required=False),
-            _text("name_en"),
-            _text("name_zh_tw"),
-            _text("region"),
+            pattern("iso2", "two capital letters", r"[A-Z]{2}", is_required=False),
+            text("name_en"),
+            text("name_zh_tw"),
+            text("region"),
             _bool("is_current"),
         ),
     ),
@@ -136,9 +147,9 @@ TABLES: tuple[Table, ...] = (
         "baci_country_codes.csv",
         ("baci_code",),
         (
-            _pattern("baci_code", "a number from 1 to 999", r"[1-9][0-9]{0,2}"),
+            pattern("baci_code", "a number from 1 to 999", r"[1-9][0-9]{0,2}"),
             _iso3("iso3", is_required=False),
-            _one_of("status", "good fixed ignored"),
+            one_of("status", "good fixed ignored"),
             _NOTE,
         ),
     ),
@@ -146,9 +157,9 @@ TABLES: tuple[Table, ...] = (
         "mineral_lists.csv",
         ("list_id", "list_year", "entry_name", "mineral"),
         (
-            _one_of("list_id", "eu_critical eu_strategic us_critical japan_stockpile"),
+            one_of("list_id", "eu_critical eu_strategic us_critical japan_stockpile"),
             _year("list_year"),
-            _text("entry_name"),
+            text("entry_name"),
             _id("mineral"),
             _date("valid_from"),
             _NOTE,
@@ -159,7 +170,7 @@ TABLES: tuple[Table, ...] = (
         ("mineral", "technology"),
         (
             _id("mineral"),
-            _one_of("technology", "solar wind grid ev_battery hydrogen semiconductors led magnets"),
+            one_of("technology", "solar wind grid ev_battery hydrogen semiconductors led magnets"),
         ),
     ),
     Table(
@@ -167,14 +178,14 @@ TABLES: tuple[Table, ...] = (
         ("mineral", "source", "series_id"),
         (
             _id("mineral"),
-            _one_of("source", "pink_sheet imf_pcps komis"),
-            _pattern("series_id", "letters, digits and underscores", r"[A-Za-z0-9_]+"),
-            _text("series_name"),
-            _one_of(
+            one_of("source", "pink_sheet imf_pcps komis"),
+            pattern("series_id", "letters, digits and underscores", r"[A-Za-z0-9_]+"),
+            text("series_name"),
+            one_of(
                 "unit",
                 "usd_per_tonne usd_per_dry_tonne usd_per_kilogram usd_per_pound usd_per_troy_ounce",
             ),
-            _one_of("price_group", "base precious minor fertiliser"),
+            one_of("price_group", "base precious minor fertiliser"),
             _bool("is_proxy"),
         ),
     ),
@@ -183,10 +194,10 @@ TABLES: tuple[Table, ...] = (
         ("mineral", "language", "alias"),
         (
             _id("mineral"),
-            _one_of("language", "en zh ja"),
-            _pattern("script", "hant, hans or both", "hant|hans|both", is_required=False),
-            _text("alias"),
-            _one_of("kind", "name symbol compound trade_name abbreviation product"),
+            one_of("language", "en zh ja"),
+            pattern("script", "hant, hans or both", "hant|hans|both", is_required=False),
+            text("alias"),
+            one_of("kind", "name symbol compound trade_name abbreviation product"),
         ),
     ),
     Table(
@@ -194,9 +205,9 @@ TABLES: tuple[Table, ...] = (
         ("iso3", "language", "alias"),
         (
             _iso3("iso3"),
-            _one_of("language", "en zh ja"),
-            _text("alias"),
-            _one_of("kind", "name demonym capital abbreviation"),
+            one_of("language", "en zh ja"),
+            text("alias"),
+            one_of("kind", "name demonym capital abbreviation"),
         ),
     ),
     Table(
@@ -208,19 +219,19 @@ TABLES: tuple[Table, ...] = (
         "feeds.csv",
         ("id", "since"),
         (
-            _pattern("id", "an id of small letters, digits and underscores", r"[a-z][a-z0-9]*(_[a-z0-9]+)*"),
-            _text("title"),
-            _text("publisher"),
-            _one_of("publisher_kind", "trade_press commodity_desk government news_agency newspaper logistics disaster"),
-            _pattern("address", "an https address", r"https://[a-z0-9.-]+(:\d+)?(/[^\s]*)?"),
-            _pattern("more_hosts", "hosts with ; between", r"[a-z0-9.-]+(;[a-z0-9.-]+)*", is_required=False),
-            _one_of("language", "en zh es fr id pt ja ko ru de"),
-            _pattern("country_focus", "country codes with ; between", r"[A-Z]{3}(;[A-Z]{3})*", is_required=False),
-            _text("licence_note"),
+            pattern("id", "an id of small letters, digits and underscores", r"[a-z][a-z0-9]*(_[a-z0-9]+)*"),
+            text("title"),
+            text("publisher"),
+            one_of("publisher_kind", "trade_press commodity_desk government news_agency newspaper logistics disaster"),
+            pattern("address", "an https address", r"https://[a-z0-9.-]+(:\d+)?(/[^\s]*)?"),
+            pattern("more_hosts", "hosts with ; between", r"[a-z0-9.-]+(;[a-z0-9.-]+)*", is_required=False),
+            one_of("language", "en zh es fr id pt ja ko ru de"),
+            pattern("country_focus", "country codes with ; between", r"[A-Z]{3}(;[A-Z]{3})*", is_required=False),
+            text("licence_note"),
             _bool("is_active"),
             _date("since"),
             _date("until", is_required=False),
-            _pattern("seen_live", "`not yet seen live` or a date", r"not yet seen live|\d{4}-\d{2}-\d{2}"),
+            pattern("seen_live", "`not yet seen live` or a date", r"not yet seen live|\d{4}-\d{2}-\d{2}"),
             _NOTE,
         ),
     ),
@@ -233,47 +244,47 @@ NAME_TABLES: tuple[Table, ...] = (
         ("mineral", "language", "word"),
         (
             _id("mineral"),
-            _one_of("language", LANGUAGES),
-            _text("word"),
-            _one_of("kind", "name abbreviation"),
+            one_of("language", LANGUAGES),
+            text("word"),
+            one_of("kind", "name abbreviation"),
         ),
     ),
-    Table("mineral_groups.csv", ("word",), (_text("word"), _pattern("minerals", _IDS, _IDS_PATTERN))),
+    Table("mineral_groups.csv", ("word",), (text("word"), pattern("minerals", _IDS, _IDS_PATTERN))),
     Table(
         "country_words.csv",
         ("iso3", "language", "word"),
         (
             _iso3("iso3"),
-            _one_of("language", LANGUAGES),
-            _text("word"),
-            _one_of("kind", "name demonym abbreviation capital"),
+            one_of("language", LANGUAGES),
+            text("word"),
+            one_of("kind", "name demonym abbreviation capital"),
         ),
     ),
     Table(
         "places.csv",
         ("name",),
         (
-            _text("name"),
-            _one_of("kind", "mine plant company province person"),
+            text("name"),
+            one_of("kind", "mine plant company province person"),
             _iso3("iso3", is_required=False),
-            _pattern("minerals", _IDS, _IDS_PATTERN, is_required=False),
+            pattern("minerals", _IDS, _IDS_PATTERN, is_required=False),
             _bool("needs_context"),
         ),
     ),
     Table(
         "company_products.csv",
         ("company", "iso3"),
-        (_text("company"), _iso3("iso3"), _pattern("minerals", _IDS, _IDS_PATTERN)),
+        (text("company"), _iso3("iso3"), pattern("minerals", _IDS, _IDS_PATTERN)),
     ),
     Table(
         "context_words.csv",
         ("language", "context", "word"),
         (
-            _one_of("language", LANGUAGES),
-            _one_of("context", "mining supply trade price move hit shock corporate space veto"),
-            _text("word"),
+            one_of("language", LANGUAGES),
+            one_of("context", "mining supply trade price move hit shock corporate space veto"),
+            text("word"),
         ),
     ),
-    Table("not_minerals.csv", ("language", "phrase"), (_one_of("language", LANGUAGES), _text("phrase"))),
-    Table("not_countries.csv", ("language", "phrase"), (_one_of("language", LANGUAGES), _text("phrase"))),
+    Table("not_minerals.csv", ("language", "phrase"), (one_of("language", LANGUAGES), text("phrase"))),
+    Table("not_countries.csv", ("language", "phrase"), (one_of("language", LANGUAGES), text("phrase"))),
 )

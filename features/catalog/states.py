@@ -8,14 +8,13 @@ stand beside the catalogue and are read apart from it, as only sources on politi
 __all__ = ["SCHEMES", "StateCodes", "load_states", "read_states"]
 
 import functools
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from features.catalog import Catalog, load_catalog
-from features.catalog.schema import Column, Table
+from features.catalog.schema import Table, one_of, pattern, text
 from features.catalog.tables import fail, numbered, read_one_table
 from features.errors import UnknownCode
 
@@ -25,25 +24,19 @@ _FILE = "state_codes.csv"
 SCHEMES = ("cow", "gw")
 
 
-def _matches(pattern: str) -> Callable[[str], bool]:
-    return lambda value: bool(re.fullmatch(pattern, value))
-
-
-def _is_text(value: str) -> bool:
-    return value == value.strip() and "\n" not in value
-
-
 _TABLE = Table(
     _FILE,
     ("scheme", "code"),
     (
-        Column("scheme", "one of " + ", ".join(SCHEMES), True, SCHEMES.__contains__),
-        Column("code", "a number from 1 to 999", True, _matches(r"[1-9][0-9]{0,2}")),
-        Column("name", "text without blanks around it", True, _is_text),
-        Column("iso3", "three capital letters", False, _matches(r"[A-Z]{3}")),
-        Column("first_year", "a year from 1946 on", False, _matches(r"19(4[6-9]|[5-9]\d)|20\d\d")),
-        Column("last_year", "a year from 1946 on", False, _matches(r"19(4[6-9]|[5-9]\d)|20\d\d")),
-        Column("note", "text without blanks around it", False, _is_text),
+        one_of("scheme", " ".join(SCHEMES)),
+        pattern("code", "a number from 1 to 999", r"[1-9][0-9]{0,2}"),
+        text("name"),
+        pattern("iso3", "three capital letters", r"[A-Z]{3}", is_required=False),
+        *(
+            pattern(name, "a year from 1946 on", r"19(4[6-9]|[5-9]\d)|20\d\d", is_required=False)
+            for name in ("first_year", "last_year")
+        ),
+        text("note", is_required=False),
     ),
 )
 
