@@ -21,7 +21,7 @@ from features import datasets
 from features.catalog import Catalog
 from features.datasets import MOMENT
 from features.errors import BadInput, UnknownCode
-from features.sources.spec import reading
+from features.sources.spec import check_end, reading
 
 __all__ = [
     "A_DAY",
@@ -94,6 +94,7 @@ def read_text_table(path: Path, required: Collection[str], *, expected: str) -> 
             found=f"no {', '.join(missing)}" if missing else "no rows",
             remedy="Is this the right file?",
         )
+    check_end(path, len(table.columns))
     return table.assign(row=range(1, len(table) + 1))
 
 

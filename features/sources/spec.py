@@ -44,6 +44,7 @@ __all__ = [
     "Harvest",
     "Request",
     "SourceSpec",
+    "check_end",
     "moment_of_years",
     "read_table",
     "reading",
@@ -235,7 +236,7 @@ def read_table(
     if not rows:
         raise BadInput(where=str(path), expected="rows", found="a header only", remedy="Download it again.")
     if path.suffix not in (".parquet", ".zip"):
-        _check_end(path, len(piece.columns) - 1, encoding)
+        check_end(path, len(piece.columns) - 1, encoding)
     table = pd.concat(kept, ignore_index=True)
     table.attrs["left_out"] = rows - len(table)
     return table
@@ -259,8 +260,14 @@ def _pieces(path: Path, encoding: str, members: str) -> Iterator[tuple[str, pd.D
         yield from ((str(path), piece) for piece in pd.read_csv(path, **text))
 
 
-def _check_end(path: Path, columns: int, encoding: str) -> None:
-    # The reader fills up a row that ends too early. A file that is whole may lack the last line feed, but no cells.
+def check_end(path: Path, columns: int, encoding: str = "utf-8") -> None:
+    """Refuse a CSV that ends in the middle of a row: readers fill such a row up.
+
+    A file that is whole may lack the last line feed, but no cells.
+
+    Raises:
+        BadInput: the last row has fewer cells than there are columns.
+    """
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - LONGEST_ROW, 0))
         last = file.read().rpartition(b"\n")[2].decode(encoding, errors="replace")

@@ -218,3 +218,14 @@ def test_another_list_is_refused(tmp_path: Path):
     path.write_text("id,year,month,day,latitude,longitude,country\n1,2000,1,1,0,0,PERU\n")
     with pytest.raises(BadInput, match="eqMagnitude"):
         noaa.parse(path)
+
+
+@pytest.mark.shared
+def test_a_list_that_is_cut_in_mid_row_is_refused(shared: Path, tmp_path: Path):
+    whole = (shared / "payloads/noaa/noaa_significant_earthquakes.csv").read_bytes()
+    path = tmp_path / "noaa_significant_earthquakes.csv"
+    path.write_bytes(whole[:400_000])
+    with pytest.raises(BadInput, match=r"the last row: expected \d+ cells"):
+        noaa.parse(path)
+    path.write_bytes(whole.rstrip())
+    assert len(noaa.parse(path)) == len(noaa.parse(shared / "payloads/noaa/noaa_significant_earthquakes.csv"))
