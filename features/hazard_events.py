@@ -28,7 +28,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["MAGNITUDE_GAP", "WINDOWS", "Window", "distinct_events", "kilometres_between"]
+__all__ = ["EARTH_RADIUS_KM", "MAGNITUDE_GAP", "WINDOWS", "Window", "distinct_events", "kilometres_between"]
 
 EARTH_RADIUS_KM = 6371.0
 A_DAY_SECONDS = 86_400

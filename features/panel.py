@@ -41,6 +41,7 @@ __all__ = [
     "features_of",
     "join_steps",
     "tracked_index",
+    "with_features",
 ]
 
 SIGNALS: tuple[Signal, ...] = (
@@ -155,6 +156,14 @@ def _numbered(index: pd.DataFrame, step: Steps) -> tuple[np.ndarray, np.ndarray]
     return unit, pd.factorize(moments, sort=True)[0]
 
 
+def with_features(joined: pd.DataFrame, signals: Iterable[Signal]) -> pd.DataFrame:
+    """Add to joined step functions what each signal makes of them, row by row."""
+    for signal in signals:
+        extra = signal.combine(joined)
+        joined = joined.drop(columns=[c for c in extra.columns if c in joined.columns]).join(extra)
+    return joined
+
+
 def build_panel(
     steps: StepTables,
     catalog: Catalog,
@@ -178,9 +187,7 @@ def build_panel(
     with_moment = Steps(trade_steps.keys, trade_steps.frame.assign(trade_known_at=trade_steps.frame["available_at"]))
     index = tracked_index(trade_steps, as_ofs, min_share=min_share)
     joined = join_steps(index, {**steps, "trade": [with_moment]})
-    for signal in signals:
-        extra = signal.combine(joined)
-        joined = joined.drop(columns=[c for c in extra.columns if c in joined.columns]).join(extra)
+    joined = with_features(joined, signals)
     stage = {name: mineral.stage for name, mineral in catalog.minerals.items()}
     joined = joined.copy().assign(
         stage=joined["mineral"].map(stage).astype("str"),

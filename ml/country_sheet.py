@@ -20,7 +20,6 @@ from features.datasets import MOMENT
 from features.hazard_events import distinct_events
 from features.knowledge_time import UTC
 from features.signals.hazards import ALIVE_WEEKS, NOTICED_FROM, hits
-from features.store import Store
 from ml.asked import asked_mineral, asked_moment, asked_supplier
 from ml.country_straits import shares_of_straits, straits
 from ml.knowledge import open_store
@@ -59,10 +58,11 @@ def country_sheet(supplier: str, *, mineral: str | None, as_of: str | None, top:
     store = open_store(load_settings(home), now=now)
     at = pd.Timestamp(moment)
     names = {iso3: country.name_en for iso3, country in catalog.countries.items()}
-    geopolitics, transits = (_known(store, name, moment) for name in ("geopolitics", "transits"))
+    geopolitics, transits = (store.read(name, as_of=moment) for name in ("geopolitics", "transits"))
+    ends = list_ends(store.read("coverage", as_of=moment))
     shares: dict[str, float] = {}
     if wanted is not None and len(transits):
-        shares = shares_of_straits(_known(store, "trade", moment), transits, code, wanted)
+        shares = shares_of_straits(store.read("trade", as_of=moment), transits, code, wanted)
     return {
         "as_of": moment.date().isoformat(),
         "supplier": code,
@@ -70,19 +70,13 @@ def country_sheet(supplier: str, *, mineral: str | None, as_of: str | None, top:
         "mineral": wanted,
         "risk": risk(geopolitics, code),
         "indices": indices(geopolitics, code),
-        "politics": politics(
-            _known(store, "political_events", moment), code, at, list_ends(_known(store, "coverage", moment)), top=top
-        ),
-        "sanctions": sanctions(_known(store, "sanctions", moment), code, names, top=top),
+        "politics": politics(store.read("political_events", as_of=moment), code, at, ends, top=top),
+        "sanctions": sanctions(store.read("sanctions", as_of=moment), code, names, top=top),
         "disasters": disasters(store.history("hazards", as_of=moment), code, wanted, at, top=top),
         "risk_collected": bool(geopolitics["indicator"].eq("gpr").any()),
         "straits_counted": sorted(transits["strait"].unique()),
         "straits": straits(transits, code, shares),
     }
-
-
-def _known(store: Store, name: str, moment: dt.datetime) -> pd.DataFrame:
-    return store.read(name, as_of=moment)
 
 
 def risk(geopolitics: pd.DataFrame, supplier: str) -> Json | None:

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from features.hazard_events import EARTH_RADIUS_KM
+
 __all__ = ["REACH", "effects", "intensity", "reach_km"]
 
-EARTH_RADIUS_KM = 6371.0
 # T. I. Allen, D. J. Wald, C. B. Worden, "Intensity attenuation for active crustal regions", J. Seismology 16 (2012),
 # 409-433: the form for hypocentral distance, without its term for the ground.
 C0, C1, C2, C4 = 2.085, 1.428, -1.402, 0.078

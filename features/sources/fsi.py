@@ -24,7 +24,7 @@ from features.catalog import Catalog
 from features.datasets import MOMENT
 from features.errors import BadInput, UnknownCode
 from features.knowledge_time import UTC, Lag
-from features.sources.price_rows import read_cells
+from features.sources.price_rows import number_in, read_cells
 from features.sources.spec import Harvest, SourceSpec, reject_rows
 
 __all__ = ["COUNTRIES", "FILES", "INDICATORS", "LATE", "SPEC", "harmonise", "known_from", "parse"]
@@ -121,7 +121,7 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: Lag, now: 
     """Turn a raw table into yearly rows of `geopolitics`."""
     countries = {name: _iso3(name, catalog) for name in raw["country"].unique()}
     years = raw["year"].map(_year)
-    value = pd.Series([_number(cell) for cell in raw["value"]], index=raw.index, dtype="float64")
+    value = pd.Series([number_in(cell) for cell in raw["value"]], index=raw.index, dtype="float64")
     is_off = _unlike_its_total(raw, value)
     iso3 = raw["country"].map(countries)
     checks = (
@@ -163,12 +163,8 @@ def _year(cell: object) -> int:
     # Older editions write the year as a date, its 1 January.
     if isinstance(cell, dt.date):
         return cell.year
-    number = _number(cell)
+    number = number_in(cell)
     return int(number) if number == number and number.is_integer() and 1900 < number < 2200 else 0
-
-
-def _number(cell: object) -> float:
-    return float(cell) if isinstance(cell, int | float) and not isinstance(cell, bool) else float("nan")
 
 
 def _unlike_its_total(raw: pd.DataFrame, value: pd.Series) -> pd.Series:

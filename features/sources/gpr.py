@@ -33,7 +33,7 @@ from features.catalog import Catalog
 from features.datasets import MOMENT
 from features.errors import BadInput
 from features.knowledge_time import UTC, MonthLag
-from features.sources.price_rows import read_cells
+from features.sources.price_rows import number_in, read_cells
 from features.sources.spec import Harvest, Request, SourceSpec, reject_rows
 
 __all__ = [
@@ -164,7 +164,6 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, 
         ("column", countries.notna() & ~countries.isin(list(catalog.countries)), "no country of the catalogue"),
         ("starts_on", begins.isna() | begins.dt.day.ne(1), "not the first day of a month"),
         ("starts_on", ends > pd.Timestamp(now), f"a month that has not ended by {now.date()}"),
-        ("value", countries.notna() & raw["value"].map(_number).gt(MOST_PERCENT), "a share of articles above 100 %"),
     )
     known = {begin: lag.available_at(begin.year, begin.month) for begin in begins.dropna().unique()}
     return index_rows(
@@ -176,9 +175,6 @@ def harmonise(raw: pd.DataFrame, catalog: Catalog, *, file: str, lag: MonthLag, 
         frequency="month",
         file=file,
     )
-
-
-MOST_PERCENT = 100.0
 
 
 def index_rows(
@@ -199,10 +195,12 @@ def index_rows(
         known: when each row counts as known.
         checks: what else a row may break, as `reject_rows` takes it.
     """
-    value = pd.Series([_number(cell) for cell in raw["value"]], index=raw.index, dtype="float64")
+    value = pd.Series([number_in(cell) for cell in raw["value"]], index=raw.index, dtype="float64")
+    is_share = raw["country"].ne("")
     checks = (
         *checks,
         ("value", ~value.between(0, float("inf"), inclusive="left"), "not a number from 0 on"),
+        ("value", is_share & value.gt(100), "a share of articles above 100 %"),
         ("starts_on", raw.duplicated(["column", "starts_on"]), "the series has this period twice"),
     )
     rejected, is_bad = reject_rows(raw, checks, file=file)
@@ -228,7 +226,3 @@ def days_of(cells: pd.Series) -> pd.Series:
     """Give dates of a workbook as moments, missing where a cell holds none."""
     # Anything but a date of the workbook (a text, a bare number) is no date here.
     return pd.to_datetime(cells.where(cells.map(lambda cell: isinstance(cell, dt.date))), errors="coerce", utc=True)
-
-
-def _number(cell: object) -> float:
-    return float(cell) if isinstance(cell, int | float) and not isinstance(cell, bool) else float("nan")

@@ -22,7 +22,17 @@ from features.errors import BadInput
 from features.knowledge_time import MonthLag
 from features.sources.spec import Harvest, reading, reject_rows
 
-__all__ = ["RAW_COLUMNS", "Cells", "daily_prices", "is_month", "month_of", "monthly_prices", "raw_prices", "read_cells"]
+__all__ = [
+    "RAW_COLUMNS",
+    "Cells",
+    "daily_prices",
+    "is_month",
+    "month_of",
+    "monthly_prices",
+    "number_in",
+    "raw_prices",
+    "read_cells",
+]
 
 Cells = list[list[Any]]
 RAW_COLUMNS = ["row", "name", "code", "unit", "period", "price"]
@@ -139,7 +149,7 @@ def _prices(
     source: str,
     frequency: str,
 ) -> Harvest:
-    price = pd.Series([_number(cell) for cell in raw["price"]], index=raw.index, dtype="float64")
+    price = pd.Series([number_in(cell) for cell in raw["price"]], index=raw.index, dtype="float64")
     ours = catalog.price_series
     units = ours[ours["source"].eq(source)].drop_duplicates("series_id").set_index("series_id")["unit"]
     expected = raw["series"].map(units)
@@ -167,6 +177,6 @@ def _prices(
     return Harvest({"prices": rows[~is_bad].reset_index(drop=True)}, rejected)
 
 
-def _number(cell: object) -> float:
-    # The files hold numbers; a number written as text is a sign of damage and no price.
+def number_in(cell: object) -> float:
+    """Give the number in a cell of a workbook, NaN for all else: one written as text is a sign of damage."""
     return float(cell) if isinstance(cell, int | float) and not isinstance(cell, bool) else math.nan

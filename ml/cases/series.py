@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from features.knowledge_time import monday_after, monday_on_or_before
-from features.panel import KEYS, family_of, join_steps
+from features.panel import KEYS, family_of, join_steps, with_features
 from ml.knowledge import Knowledge
 
-__all__ = ["LOOKED_AT_WEEKS", "PAST_WEEKS", "Verdict", "mondays", "stands_out", "verdict", "weekly_values"]
+__all__ = ["LOOKED_AT_WEEKS", "PAST_WEEKS", "Verdict", "finite", "mondays", "stands_out", "verdict", "weekly_values"]
 
 PAST_WEEKS = 156
 LEAST_WEEKS = 52
@@ -72,12 +72,11 @@ def weekly_values(
     index = pd.DataFrame({"mineral": mineral, "supplier": supplier, "as_of": list(weeks)})
     index = index.astype({"mineral": "str", "supplier": "str", "as_of": "datetime64[us, UTC]"})[KEYS]
     families = {family_of(name) for name in features}
-    steps = {name: knowledge.steps[name] for name in families}
-    joined = join_steps(index, steps)
-    for signal in knowledge.signals:
-        if signal.name in families:
-            extra = signal.combine(joined)
-            joined = joined.drop(columns=[name for name in extra if name in joined]).join(extra)
+    if missing := families - {signal.name for signal in knowledge.signals}:
+        raise KeyError(f"the knowledge has no signal {', '.join(sorted(missing))}")
+    signals = [signal for signal in knowledge.signals if signal.name in families]
+    joined = join_steps(index, {signal.name: knowledge.steps[signal.name] for signal in signals})
+    joined = with_features(joined, signals)
     return joined[["as_of", *features]].astype(dict.fromkeys(features, "float64"))
 
 
@@ -115,7 +114,7 @@ def verdict(weeks: pd.Series, values: pd.Series, event_on: dt.date, *, is_low_ba
     others = np.concatenate([spells[: before.start], spells[after.stop + LOOKED_AT_WEEKS - 1 :]])
     others = others[~np.isnan(others)]
     return Verdict(
-        value=_known(values.iloc[at]) if at >= 0 else None,
+        value=finite(values.iloc[at]) if at >= 0 else None,
         rank=_rank(values.iloc[: at + 1], is_low_bad=is_low_bad),
         warned_weeks=None if (first := _first(out[before])) is None else at - before.start - first,
         seen_weeks=None if (first := _first(out[after])) is None else first + 1,
@@ -128,7 +127,8 @@ def _first(out: np.ndarray) -> int | None:
     return int(hits[0]) if len(hits) else None
 
 
-def _known(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """Give a number as JSON can hold it, None where there is none."""
     return float(value) if np.isfinite(value) else None
 
 

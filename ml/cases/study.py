@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from features.errors import ConfigError
 from features.knowledge_time import UTC
 from features.panel import family_of, features_of
@@ -18,7 +16,7 @@ from ml import tracking
 from ml.asked import known_moment
 from ml.cases.known import CASES, Case
 from ml.cases.page import Found, chart, file_name, render
-from ml.cases.series import mondays, stands_out, verdict, weekly_values
+from ml.cases.series import finite, mondays, stands_out, verdict, weekly_values
 from ml.charts import to_svg
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.results import write_page
@@ -132,11 +130,7 @@ def _as_json(found: Found) -> dict[str, Any]:
         "sentence": found.sentence,
         **asdict(found.verdict),
         "weeks": [
-            {"as_of": at.date().isoformat(), "value": _finite(value), "stands_out": None if out != out else bool(out)}
+            {"as_of": at.date().isoformat(), "value": finite(value), "stands_out": None if out != out else bool(out)}
             for at, value, out in weeks.itertuples(index=False, name=None)
         ],
     }
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -237,6 +237,8 @@ def test_a_cell_without_a_value_gives_no_row_and_a_zero_gives_one(tmp_path: Path
         ([MONTH, -1, 2, 3, 4], "value", "-1"),
         ([MONTH, "12,5", 2, 3, 4], "value", "12,5"),
         ([MONTH, True, 2, 3, 4], "value", "True"),
+        # A country's is a share of articles; the world's, in the first column, an index.
+        ([MONTH, 250, 2, 3, 100.5], "value", "100.5"),
         ([dt.date(2024, 1, 2), 1, None, None, None], "starts_on", "2024-01-02"),
         (["2024-01", 1, None, None, None], "starts_on", "2024-01"),
         ([45000, 1, None, None, None], "starts_on", "45000.0"),
