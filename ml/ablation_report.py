@@ -14,7 +14,7 @@ from ml.ablation_rule import DECIDING, in_words, judge, looks
 from ml.comparison import METRICS, WITH_PRECISION, markdown_rows
 from ml.page_tables import percent, table
 
-__all__ = ["ablation_table", "held_rows", "render_ablation", "weeks_of_news"]
+__all__ = ["HINDSIGHT", "ablation_table", "held_rows", "render_ablation", "weeks_of_news"]
 
 CHANCE = 0.025
 # Said wherever the family is measured: its gain would be read as foresight otherwise.

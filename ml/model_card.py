@@ -19,7 +19,7 @@ import pandas as pd
 
 from features.errors import BadInput, ContractError
 from features.panel import features_of
-from ml.ablation_report import ablation_table
+from ml.ablation_report import HINDSIGHT, ablation_table
 from ml.ablation_yearly import BASE
 from ml.comparison import METRICS
 from ml.registry import CHAMPION_SIGNALS
@@ -61,7 +61,7 @@ def model_card(
     outcomes = scores["targets"][HEADLINE[0]][HEADLINE[1]]["outcomes"]
     values = {
         "scores": markdown_table(dict(scores)),
-        "ablation": ablation_table(ablation),
+        "ablation": f"{ablation_table(ablation)}\n{HINDSIGHT}",
         "verdict": verdict(ablation),
         "features": feature_table(explanations),
         "command": command,
