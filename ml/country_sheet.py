@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalog import load_catalog
-from features.catalog.regions import load_regions
+from features.catalog.regions import is_open, load_regions
 from features.datasets import MOMENT
 from features.hazard_events import distinct_events
 from features.knowledge_time import UTC
@@ -209,11 +209,12 @@ def disasters(history: pd.DataFrame, supplier: str, mineral: str | None, at: pd.
         are known, and which share of the output of each mineral they stand for; `newest`: the day of the newest
         disaster anywhere; `is_alive`: whether that is recent enough to believe that nothing happened.
     """
-    regions = load_regions()
-    # What had not begun is no place yet.
-    regions = regions[regions["iso3"].eq(supplier) & regions["since"].fillna(0).le(at.year)]
+    places = load_regions()
+    places = places[places["iso3"].eq(supplier)]
     if mineral is not None:
-        regions = regions[regions["mineral"].eq(mineral)]
+        places = places[places["mineral"].eq(mineral)]
+    # What had not begun is no place yet, and what had closed is none any more.
+    regions = places[is_open(places, at.year)]
     located = regions.groupby("mineral")["share_frac"].sum().clip(upper=1.0).round(2)
     about: Json = {
         "regions": int(regions["id"].nunique()),
@@ -227,7 +228,8 @@ def disasters(history: pd.DataFrame, supplier: str, mineral: str | None, at: pd.
     recent = recent[~recent["is_retracted"] & recent["available_at"].gt(at - A_YEAR)].reset_index(drop=True)
     if recent.empty or regions.empty:
         return about
-    found = hits(recent, regions)
+    # Of last year's disasters, those before the turn of the year are held against what worked then.
+    found = hits(recent, places[places["mineral"].isin(regions["mineral"])])
     found = found[found["strongest"].ge(NOTICED_FROM)]
     rows = []
     for number, own in found.groupby("hazard"):

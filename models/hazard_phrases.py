@@ -14,7 +14,6 @@ THEMES = {  # theme -> words for a missing value
 }
 MISSING = {
     "hazards_weeks_since": "no natural disaster near its mines and plants on record",
-    "hazards_share_located": "places of its mines and plants not known",
 }
 ZERO = {
     **{
@@ -44,6 +43,5 @@ PHRASES = {  # feature -> theme and template
         f"hazards_elsewhere: natural disasters at other suppliers in the last {ELSEWHERE_WEEKS} weeks weigh like a "
         "full hit on {percent} of one supplier's output"
     ),
-    "hazards_share_located": "hazards_data: the places of mines and plants are known for {percent} of output",
     "hazards_age_weeks": "hazards_data: the newest natural disaster known is {n} week{s} old",
 }

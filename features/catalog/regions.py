@@ -4,17 +4,21 @@
 parallels and meridians a country lies. They stand beside the catalogue and are read apart from it, as only the signal
 on natural disasters needs them.
 
-It is today's knowledge: places that have closed are not in it, shares are those of recent years, and a computation
-for the past that uses them knows where mines would be. What is younger than 2000 has the year in which production
-began in `since`, and counts for nothing before it.
+It is today's knowledge: a computation for the past that uses it knows where mines would be. What is younger than 2000
+has the year in which production began in `since`, and counts for nothing before it. What has closed, or was idled and
+not taken up again, has its last year of work in `until`, and counts for nothing after it.
+
+The share of a place that works is that of recent years, the share of one that has closed that of its last years. So
+those of places that were open in one year may add up to more than all, where what is left of a country's output comes
+from what was not closed: `shares_in` then lowers them in proportion.
 """
 
 from __future__ import annotations
 
-__all__ = ["KINDS", "MOST_SHARE", "load_regions", "read_regions"]
+__all__ = ["KINDS", "MOST_SHARE", "is_open", "load_regions", "read_regions", "shares_in"]
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -50,6 +54,7 @@ _REGIONS = Table(
         degrees("latitude", 90, digits=2),
         degrees("longitude", 180, digits=2),
         pattern("since", "a year from 2000 on", r"20\d\d", is_required=False),
+        pattern("until", "a year from 1996 on", r"199[6-9]|20\d\d", is_required=False),
         pattern("share_frac", "0.01 to 1.00 with two digits", r"0\.(0[1-9]|[1-9]\d)|1\.00"),
         one_of("share_confidence", "high medium low"),
         text("source"),
@@ -77,7 +82,8 @@ def read_regions(folder: Path, catalog: Catalog) -> pd.DataFrame:
 
     Returns:
         One row per place and mineral, sorted by both: id, mineral, name, kind, iso3, latitude and longitude in
-        degrees, since (year, Int64, missing for places older than 2000), share_frac (of the country's output, 0 to 1),
+        degrees, since (year, Int64, missing for places older than 2000), until (last year of work, Int64, missing for
+        places that work), share_frac (of the country's output, 0 to 1, in recent or in its last years),
         share_confidence, source.
 
     Raises:
@@ -89,7 +95,8 @@ def read_regions(folder: Path, catalog: Catalog) -> pd.DataFrame:
     _raise_first(_BOXES, boxes, [("north", is_low, "a parallel north of `south`", "Exchange the two.")])
     told = pd.DataFrame(read_one_table(folder, _REGIONS))
     table = told.astype(dict.fromkeys(("latitude", "longitude", "share_frac"), "float64"))
-    table["since"] = pd.to_numeric(table["since"]).astype("Int64")
+    for name in ("since", "until"):
+        table[name] = pd.to_numeric(table[name]).astype("Int64")
     _raise_first(_REGIONS, told, _faults(table, sides, catalog))
     return table
 
@@ -98,6 +105,27 @@ def read_regions(folder: Path, catalog: Catalog) -> pd.DataFrame:
 def load_regions() -> pd.DataFrame:
     """Return the packaged regions, read and checked once per process; not to be changed."""
     return read_regions(_FOLDER, load_catalog())
+
+
+def is_open(regions: pd.DataFrame, year: int | pd.Series) -> pd.Series:
+    """Say which rows of `regions` worked in a year: not before `since`, not after `until`."""
+    has_begun = regions["since"].le(year).fillna(value=True)
+    return (has_begun & regions["until"].ge(year).fillna(value=True)).astype("bool")
+
+
+def shares_in(regions: pd.DataFrame, years: Iterable[int]) -> pd.DataFrame:
+    """Give the share of each place in each of `years` in which it worked.
+
+    Returns:
+        id, mineral, iso3, year, share_frac; where shares of one country and mineral add up to more than 1 in a year,
+        as each is told of its own time, they are lowered in proportion.
+    """
+    rows = regions[["id", "mineral", "iso3", "since", "until", "share_frac"]]
+    rows = rows.merge(pd.DataFrame({"year": sorted(set(years))}, dtype="int64"), how="cross")
+    rows = rows[is_open(rows, rows["year"])]
+    total = rows.groupby(["iso3", "mineral", "year"])["share_frac"].transform("sum").round(9)
+    rows = rows.assign(share_frac=rows["share_frac"] / total.clip(lower=1.0))
+    return rows[["id", "mineral", "iso3", "year", "share_frac"]].reset_index(drop=True)
 
 
 def _raise_first(file: Table, told: pd.DataFrame, faults: Iterator[_Fault] | list[_Fault]) -> None:
@@ -123,6 +151,9 @@ def _faults(table: pd.DataFrame, sides: pd.DataFrame, catalog: Catalog) -> Itera
     # A box whose west is east of its east reaches over the 180th meridian.
     is_inside = (is_east & is_west).where(box["west"] <= box["east"], is_east | is_west)
     yield "longitude", ~is_inside, "a meridian of the country", "Correct the coordinates."
-    total = table.groupby(["iso3", "mineral"])["share_frac"].transform("sum").round(9)
-    expected = f"shares of one country and mineral that add up to at most {MOST_SHARE}"
+    is_early = table["until"].lt(table["since"]).fillna(value=False).astype("bool")
+    yield "until", is_early, "a year not before `since`", "Correct one of the two."
+    # Only shares told of one time must fit: those of places that work, and those of places that closed in one year.
+    total = table.groupby(["iso3", "mineral", "until"], dropna=False)["share_frac"].transform("sum").round(9)
+    expected = f"shares of one country, mineral and time that add up to at most {MOST_SHARE}"
     yield "share_frac", total > MOST_SHARE, expected, "Lower one of them."

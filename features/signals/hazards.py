@@ -6,14 +6,15 @@ when it became known: a later version that hits harder adds the difference from 
 takes the difference away, a withdrawal takes all. What several sources tell of one disaster counts once, as the
 hardest of them (`hazard_events`).
 
-A pair of which the catalogue knows no region is missing, never zero: `hazards_share_located` says how much of the
-output the regions of the others stand for. Where no hazard of any kind, anywhere, is younger than `ALIVE_WEEKS`, the
-lists have stopped and counts are missing; so is a window of which less than half was watched. A list of significant
-quakes has one every few weeks. Lists differ in what they hold: before the first flood or cyclone was collected,
-zero means no quake and no eruption.
+A pair of which the catalogue knows no region that works is missing, never zero: before the first of its places began,
+and from 1 January after the year in which the last one closed. Where no hazard of any kind, anywhere, is younger than
+`ALIVE_WEEKS`, the lists have stopped and counts are missing; so is a window of which less than half was watched. A
+list of significant quakes has one every few weeks. Lists differ in what they hold: before the first flood or cyclone
+was collected, zero means no quake and no eruption.
 
-The regions are those of today, used for the past too. That is a look ahead, though only at where mines and plants are:
-a place counts from the year in which it began, but its share is that of recent years.
+The regions are as known today, used for the past too. That is a look ahead, though only at where mines and plants are:
+a place counts for disasters from the year in which it began to the one in which it closed, but its share is that of
+recent or of its last years. How much of the output the regions of a pair stand for is therefore no feature.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalog import Catalog
-from features.catalog.regions import load_regions
+from features.catalog.regions import load_regions, shares_in
 from features.datasets import MOMENT
 from features.hazard_events import distinct_events
 from features.signals.declaration import Feature, Signal, Steps, Tables
@@ -65,7 +66,6 @@ FEATURES = (
         "count",
         f"Disasters of the last {ELSEWHERE_WEEKS} weeks at the mineral's other suppliers, each by its own output.",
     ),
-    Feature("hazards_share_located", "frac", "Share of the country's output whose places the catalogue knows."),
     Feature("hazards_age_weeks", "weeks", "Weeks since the newest disaster of any kind, anywhere, that is known."),
 )
 
@@ -85,20 +85,19 @@ def hits(hazards: pd.DataFrame, regions: pd.DataFrame) -> pd.DataFrame:
     reached = effects(hazards, places)
     reached["id"] = places["id"].to_numpy()[reached["place"]]
     reached["year"] = hazards["happened_at"].dt.year.to_numpy()[reached["hazard"]]
-    found = reached.merge(regions[["id", "mineral", "iso3", "since", "share_frac"]], on="id")
-    found = found[found["year"] >= found["since"].fillna(ALWAYS.year)]
+    found = reached.merge(shares_in(regions, reached["year"]), on=["id", "year"])
     found = found.assign(hit=found["share_frac"] * found["effect"]).rename(columns={"iso3": "supplier"})
     of_pairs = found.groupby(["hazard", *PAIR], as_index=False)
     return of_pairs.agg(hit=("hit", "sum"), strongest=("effect", "max")).round({"hit": DIGITS, "strongest": DIGITS})
 
 
 def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
-    """Give step functions of what hits each pair and each mineral, of what the catalogue knows, and of the lists."""
+    """Give step functions of what hits each pair and each mineral, of which pairs have places, and of the lists."""
     regions = load_regions()
     states = _states(distinct_events(tables["hazards"]), regions)
     layers = _layers(states, "hit")
     noticed = _layers(states.assign(noticed=states["strongest"].ge(NOTICED_FROM).astype("float64")), "noticed")
-    located = _located(regions)
+    places = _places(regions)
     columns = {f"hit_{weeks}w": weeks for weeks in WINDOWS_WEEKS}
     rows = pd.concat(
         [
@@ -113,14 +112,14 @@ def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
     ends = layers["available_at"] + pd.Timedelta(weeks=WORST_WEEKS)
     worst = layers.assign(until=pd.concat([ends, layers["withdrawn_at"]], axis=1).min(axis=1), value=layers["level"])
     last = noticed.assign(until=noticed["withdrawn_at"], value=week_from(noticed["available_at"]).astype("float64"))
-    none_yet = located.drop_duplicates(PAIR)[[*PAIR, "available_at"]]
+    none_yet = places.drop_duplicates(PAIR)[[*PAIR, "available_at"]]
     return [
         Steps(tuple(PAIR), _after(none_yet, own)),
         Steps(tuple(PAIR), _after(none_yet, _highest(worst, "hazards_own_worst", none=0.0))),
         Steps(tuple(PAIR), _highest(last, "hazards_noticed_week", none=np.nan)),
-        Steps(tuple(PAIR), located),
+        Steps(tuple(PAIR), places),
         Steps(("mineral",), total),
-        Steps(("mineral",), _suppliers_located(none_yet)),
+        Steps(("mineral",), _suppliers_located(places)),
         Steps((), _lists(tables["hazards"])),
     ]
 
@@ -223,18 +222,24 @@ def _after(none_yet: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     return both.sort_values([*PAIR, "available_at"], ignore_index=True)
 
 
-def _located(regions: pd.DataFrame) -> pd.DataFrame:
-    # The share of output of the places that were there, from the beginning of each year in which one began.
-    began = pd.to_datetime(regions["since"].fillna(ALWAYS.year).astype("int64").astype("str"), format="%Y", utc=True)
-    rows = regions.rename(columns={"iso3": "supplier"}).assign(available_at=began.astype(MOMENT))
-    by_year = rows.groupby([*PAIR, "available_at"])["share_frac"].sum()
-    share = by_year.groupby(level=PAIR).cumsum().clip(upper=1.0).round(DIGITS)
-    return share.rename("hazards_located").reset_index()
+def _places(regions: pd.DataFrame) -> pd.DataFrame:
+    # How many places of each pair work: one more from the beginning of the year in which one began, one less from the
+    # beginning of the year after its last.
+    pairs = regions.rename(columns={"iso3": "supplier"})
+    closed = pairs[pairs["until"].notna()]
+    begun = pairs.assign(year=pairs["since"].fillna(ALWAYS.year), change=1.0)
+    changed = pd.concat([begun, closed.assign(year=closed["until"] + 1, change=-1.0)])
+    moments = pd.to_datetime(changed["year"].astype("int64").astype("str"), format="%Y", utc=True).astype(MOMENT)
+    by_year = changed.assign(available_at=moments).groupby([*PAIR, "available_at"])["change"].sum()
+    return by_year.groupby(level=PAIR).cumsum().rename("hazards_places").reset_index()
 
 
-def _suppliers_located(none_yet: pd.DataFrame) -> pd.DataFrame:
-    count = none_yet.groupby(["mineral", "available_at"]).size().groupby(level="mineral").cumsum()
-    return count.astype("float64").rename("hazards_mineral_suppliers").reset_index()
+def _suppliers_located(places: pd.DataFrame) -> pd.DataFrame:
+    # How many suppliers of each mineral have a place that works.
+    is_located = places["hazards_places"].gt(0).astype("float64")
+    change = is_located - is_located.groupby([places["mineral"], places["supplier"]]).shift(fill_value=0.0)
+    by_year = places.assign(change=change).groupby(["mineral", "available_at"])["change"].sum()
+    return by_year.groupby(level="mineral").cumsum().rename("hazards_mineral_suppliers").reset_index()
 
 
 def _lists(hazards: pd.DataFrame) -> pd.DataFrame:
@@ -249,22 +254,23 @@ def _lists(hazards: pd.DataFrame) -> pd.DataFrame:
 
 
 def combine(joined: pd.DataFrame) -> pd.DataFrame:
-    """Leave out what the lists don't cover at the date of a row, and take the pair's own hits out of the mineral's."""
+    """Leave out pairs without a place and what the lists don't cover; take the pair's own hits out of the mineral's."""
     week = week_of(joined["as_of"])
     age = week - joined["hazards_newest_week"]
     is_alive, watched = age <= ALIVE_WEEKS, week - joined["hazards_first_week"]
     covered = {weeks: is_alive & (watched >= weeks / 2) for weeks in WINDOWS_WEEKS}
+    is_located = joined["hazards_places"] > 0
     columns = {
-        f"hazards_hit_{weeks}w": joined[f"hazards_own_hit_{weeks}w"].where(covered[weeks]) for weeks in WINDOWS_WEEKS
+        f"hazards_hit_{weeks}w": joined[f"hazards_own_hit_{weeks}w"].where(is_located & covered[weeks])
+        for weeks in WINDOWS_WEEKS
     }
-    columns[f"hazards_worst_{WORST_WEEKS}w"] = joined["hazards_own_worst"].where(covered[WORST_WEEKS])
-    columns["hazards_weeks_since"] = (week - joined["hazards_noticed_week"]).where(is_alive)
+    columns[f"hazards_worst_{WORST_WEEKS}w"] = joined["hazards_own_worst"].where(is_located & covered[WORST_WEEKS])
+    columns["hazards_weeks_since"] = (week - joined["hazards_noticed_week"]).where(is_located & is_alive)
     name = f"hit_{ELSEWHERE_WEEKS}w"
     total, own = joined[f"hazards_mineral_{name}"].fillna(0.0), joined[f"hazards_own_{name}"].fillna(0.0)
-    has_others = joined["hazards_mineral_suppliers"] > joined["hazards_located"].notna()
+    has_others = joined["hazards_mineral_suppliers"] > is_located
     elsewhere = (total - own).round(DIGITS).where(covered[ELSEWHERE_WEEKS] & has_others)
     columns[f"hazards_elsewhere_{ELSEWHERE_WEEKS}w"] = elsewhere
-    columns["hazards_share_located"] = joined["hazards_located"].where(joined["hazards_first_week"].notna())
     columns["hazards_age_weeks"] = age
     # Sums that came back to nothing may stand as minus zero.
     return pd.DataFrame(columns, index=joined.index).astype("float64")[SIGNAL.columns] + 0.0

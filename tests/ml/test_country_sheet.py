@@ -144,6 +144,20 @@ def test_a_quake_in_the_atacama_is_told_and_one_in_the_south_is_not() -> None:
     assert (nowhere["regions"], nowhere["found"]) == (0, [])
 
 
+def test_a_place_that_closed_counts_until_its_last_year_is_over() -> None:
+    # Century in Australia closed in 2016, Lisheen in Ireland in 2015, Toyoha, the last mine of zinc in Japan, in 2006.
+    century, toyoha = (-18.72, 138.6), (42.92, 141.03)
+    told = rows("hazards", [hazard("last", "2016-12-28", *century, magnitude=6.0)])
+    later = rows("hazards", [hazard("after", "2017-01-03", *century, magnitude=6.0)])
+    january = utc("2017-01-09")
+    assert [each["title"] for each in disasters(told, "AUS", "zinc", january, top=5)["found"]] == ["last"]
+    assert disasters(later, "AUS", "zinc", january, top=5)["found"] == []
+    ends = [disasters(told, "IRL", "zinc", utc(day), top=5) for day in ("2015-12-31", "2016-01-01")]
+    assert [about["regions"] for about in ends] == [2, 1]
+    closed = disasters(rows("hazards", [hazard("a", "2006-11-08", *toyoha)]), "JPN", "zinc", utc("2007-01-08"), top=5)
+    assert (closed["regions"], closed["located"], closed["found"]) == (0, {}, [])
+
+
 def test_straits_are_held_against_the_same_weeks_a_year_before() -> None:
     days = pd.date_range("2013-01-07", "2014-03-30", freq="D", tz="UTC")
     told = [transit("hormuz", day, 100 if day.year < 2014 else 50) for day in days]

@@ -13,7 +13,7 @@ import pytest
 
 from features import catalog as catalog_package
 from features.catalog import Catalog
-from features.catalog.regions import KINDS, MOST_SHARE, load_regions, read_regions
+from features.catalog.regions import KINDS, MOST_SHARE, is_open, load_regions, read_regions, shares_in
 from features.errors import BadInput
 from features.hazard_events import kilometres_between
 
@@ -44,9 +44,35 @@ def test_the_packaged_regions_are_in_order():
     regions = load_regions()
     assert regions["id"].nunique() >= 220
     assert set(regions["kind"]) == set(KINDS)
-    assert regions.groupby(["iso3", "mineral"])["share_frac"].sum().max() <= MOST_SHARE
+    of_one_time = regions.groupby(["iso3", "mineral", "until"], dropna=False)
+    assert of_one_time["share_frac"].sum().max() <= MOST_SHARE
     assert regions["source"].ne("").all()
     assert regions["since"].dropna().between(2000, 2026).all()
+    assert regions["until"].dropna().between(1996, 2025).all()
+    assert regions.loc[regions["until"].notna(), "id"].nunique() >= 60
+
+
+def test_what_closed_is_open_in_its_last_year_and_no_longer():
+    regions = load_regions().set_index(["id", "mineral"])
+    place = regions.loc[[("windimurra", "vanadium")]]
+    assert [bool(is_open(place, year).iloc[0]) for year in (1999, 2000, 2014, 2015)] == [False, True, True, False]
+    always = regions.loc[[("escondida", "copper")]]
+    assert [bool(is_open(always, year).iloc[0]) for year in (1900, 2100)] == [True, True]
+    # The same works may go on with what else it gives.
+    assert regions.loc[("mount_isa", "copper"), "until"] == 2025
+    assert pd.isna(regions.loc[("mount_isa", "zinc"), "until"])
+
+
+def test_shares_of_places_that_were_open_in_one_year_are_at_most_all():
+    regions = load_regions()
+    shares = shares_in(regions, range(1996, 2027))
+    assert shares.groupby(["iso3", "mineral", "year"])["share_frac"].sum().max() <= 1 + 1e-9
+    told = regions.query("mineral == 'zinc' and iso3 == 'IRL'").set_index("id")["share_frac"]
+    zinc = shares.query("mineral == 'zinc' and iso3 == 'IRL'").set_index(["year", "id"])["share_frac"]
+    assert zinc.loc[2013].to_dict() == pytest.approx(
+        (told[["lisheen", "tara"]] / told[["lisheen", "tara"]].sum()).to_dict()
+    )
+    assert zinc.loc[2016].to_dict() == {"tara": told["tara"]}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +153,8 @@ def test_a_reader_gets_numbers_and_missing_years(folder: Path, catalog: Catalog)
         0.22,
     ]
     assert pd.isna(regions.loc[("escondida", "copper"), "since"])
+    assert pd.isna(regions.loc[("escondida", "copper"), "until"])
+    assert regions.loc[("cobre_panama", "copper"), ["since", "until"]].tolist() == [2019, 2023]
     assert regions.loc[("kamoa_kakula", "copper"), "since"] == 2021
 
 
@@ -142,6 +170,13 @@ def test_a_reader_gets_numbers_and_missing_years(folder: Path, catalog: Catalog)
         ({"id": "araxa"}, {"latitude": "-19.654321"}, "latitude"),
         ({"id": "araxa"}, {"latitude": "-99.00"}, "latitude"),
         ({"id": "araxa"}, {"since": "1999"}, "since"),
+        ({"id": "araxa"}, {"until": "1995"}, "until"),
+        ({"id": "araxa"}, {"until": "2101"}, "until"),
+        ({"id": "araxa"}, {"until": "closed"}, "until"),
+        ({"id": "windimurra"}, {"since": "2015"}, "until"),
+        ({"id": "cobre_panama"}, {"until": "2018"}, "until"),
+        # With what else closed in the same year, more than all of the country's output.
+        ({"id": "columbia_falls"}, {"share_frac": "0.95"}, "share_frac"),
         ({"id": "araxa"}, {"share_frac": "0.00"}, "share_frac"),
         ({"id": "araxa"}, {"share_frac": "88"}, "share_frac"),
         ({"id": "araxa"}, {"share_frac": "1.00"}, "share_frac"),
@@ -157,6 +192,15 @@ def test_a_reader_gets_numbers_and_missing_years(folder: Path, catalog: Catalog)
 def test_a_fault_is_named_by_row_and_field(folder: Path, catalog: Catalog, where, values, field):
     change(folder / "producing_regions.csv", where, values)
     with pytest.raises(BadInput, match=rf"producing_regions\.csv, row \d+, {re.escape(field)}"):
+        read_regions(folder, catalog)
+
+
+def test_an_end_before_the_beginning_is_told_by_file_row_and_field(folder: Path, catalog: Catalog):
+    path = folder / "producing_regions.csv"
+    change(path, {"id": "cobre_panama"}, {"until": "2018"})
+    rows = list(csv.DictReader(path.open(encoding="utf-8", newline="")))
+    number = next(at for at, row in enumerate(rows, start=2) if row["id"] == "cobre_panama")
+    with pytest.raises(BadInput, match=rf"producing_regions\.csv, row {number}, until.*not before `since`.*2018"):
         read_regions(folder, catalog)
 
 

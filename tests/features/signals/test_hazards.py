@@ -117,20 +117,21 @@ def test_the_hit_is_the_sum_of_share_times_effect(told):
     regions = load_regions()
     quake = rows("hazards", [hazard("quake", "2011-03-02", *CALAMA)])
     of_copper = regions[regions["mineral"].eq("copper") & regions["iso3"].eq("CHL")].reset_index(drop=True)
-    of_copper = of_copper[of_copper["since"].fillna(1900) <= 2011].reset_index(drop=True)
+    of_copper = of_copper[of_copper["since"].fillna(1900).le(2011) & of_copper["until"].fillna(2011).ge(2011)]
+    of_copper = of_copper.reset_index(drop=True)
+    assert of_copper["share_frac"].sum() <= 1
     effect = effects(quake, of_copper).set_index("place")["effect"].reindex(of_copper.index, fill_value=0)
     expected = float((effect * of_copper["share_frac"]).sum())
     assert (effect > 0).sum() > 5
     found = told(pd.concat([rows("hazards", alive()), quake]), CHILE[:1], ["2011-03-07"]).iloc[0]
     assert found["hit_13w"] == pytest.approx(expected)
     assert found["worst_13w"] == pytest.approx(expected)
-    assert found["share_located"] == pytest.approx(of_copper["share_frac"].sum())
 
 
 def test_a_supplier_without_a_known_place_is_missing_and_not_zero(told):
     assert not load_regions().query("mineral == 'copper' and iso3 == 'FJI'").size
     found = told(rows("hazards", alive()), [("copper", "FJI"), ("copper", "CHL")], ["2011-03-07"])
-    assert found[["hit_13w", "worst_13w", "share_located", "weeks_since"]].isna().iloc[0].all()
+    assert found[["hit_13w", "worst_13w", "weeks_since"]].isna().iloc[0].all()
     assert found["hit_13w"].iloc[1] == 0
 
 
@@ -141,9 +142,73 @@ def test_a_place_counts_from_the_year_in_which_it_began(told):
         rows("hazards", [*alive(last="2020-01-06"), *quakes]), [pair], ["2010-03-08", "2017-01-02", "2018-03-12"]
     )
     assert np.isnan(found["hit_4w"].iloc[0])
-    assert np.isnan(found["share_located"].iloc[0])
     assert found["hit_52w"].iloc[1] == 0
     assert found["hit_4w"].iloc[2] > 0.3
+
+
+def test_a_place_counts_until_the_year_in_which_it_closed(told):
+    # Century, which gave zinc until 2016; Australia has other places, all far away.
+    pair, where = ("zinc", "AUS"), (-18.72, 138.6)
+    quakes = [hazard(day, day, *where, magnitude=6.0) for day in ("2016-12-28", "2017-01-04")]
+    far = alive("2015-01-05", "2018-01-01")
+    for quake, is_hit in zip(quakes, (True, False), strict=True):
+        found = told(rows("hazards", [*far, quake]), [pair], ["2017-01-09", "2017-01-16"])
+        assert (found["hit_13w"] > 0.05).tolist() == [is_hit, is_hit]
+        assert (found["worst_13w"] > 0.05).tolist() == [is_hit, is_hit]
+        assert found[["hit_4w", "hit_13w", "hit_52w"]].notna().all().all()
+        assert found["weeks_since"].notna().tolist() == [is_hit, is_hit]
+
+
+def test_a_pair_whose_places_have_all_closed_is_missing_from_the_next_january(told):
+    # Toyoha, 2006, the last mine of zinc in Japan.
+    quake = hazard("quake", "2006-11-08", 42.92, 141.03)
+    dates = ["2006-11-13", "2006-12-25", "2007-01-01", "2012-01-02"]
+    found = told(rows("hazards", [*alive("2004-01-05"), quake]), [("zinc", "JPN"), ("zinc", "PER")], dates)
+    closed, other = found.iloc[::2], found.iloc[1::2]
+    own = ["hit_4w", "hit_13w", "hit_52w", "worst_13w", "weeks_since"]
+    assert (closed[["hit_13w", "worst_13w"]].iloc[:2] > 0.1).all().all()
+    assert closed[own].iloc[:2].notna().all().all()
+    assert closed[own].iloc[2:].isna().all().all()
+    assert other[own[:4]].eq(0).all().all()
+    # What hit it while it worked stays with the others' hits, and never becomes its own "elsewhere".
+    assert (other["elsewhere_13w"].iloc[:3] > 0.1).all()
+    assert closed["elsewhere_13w"].eq(0).all()
+
+
+@pytest.fixture
+def three_places(monkeypatch: pytest.MonkeyPatch):
+    """Exchange the catalogue for tin of two suppliers, one of which stopped after 2006 and began again in 2009."""
+    places = [
+        ("one", "AUS", 10.0, pd.NA, pd.NA, 0.9),
+        ("two", "PER", 20.0, pd.NA, 2006, 0.8),
+        ("three", "PER", 30.0, 2009, pd.NA, 0.7),
+    ]
+    frame = pd.DataFrame(places, columns=["id", "iso3", "latitude", "since", "until", "share_frac"])
+    frame = frame.astype({"since": "Int64", "until": "Int64"}).assign(mineral="tin", longitude=30.0)
+    monkeypatch.setattr("features.signals.hazards.load_regions", lambda: frame)
+
+
+@pytest.mark.usefixtures("three_places")
+def test_a_closed_supplier_is_none_elsewhere_and_is_back_when_a_new_place_begins(told):
+    far = rows("hazards", alive("2004-01-05"))
+    dates = ["2006-12-25", "2007-01-01", "2008-12-29", "2009-01-05"]
+    found = told(far, [("tin", "AUS"), ("tin", "PER")], dates)
+    survivor, other = found.iloc[::2], found.iloc[1::2]
+    assert survivor["elsewhere_13w"].notna().tolist() == [True, False, False, True]
+    assert other["elsewhere_13w"].notna().all()
+    assert other["hit_13w"].notna().tolist() == [True, False, False, True]
+    assert survivor["hit_13w"].eq(0).all()
+
+
+def test_shares_of_one_year_never_add_up_to_more_than_all():
+    # Tara of today beside Lisheen and Galmoy in their last years.
+    regions = load_regions().query("mineral == 'zinc' and iso3 == 'IRL'")
+    assert regions["share_frac"].sum() > 1.4
+    for year, expected in ((2007, 0.98 / regions["share_frac"].sum()), (2020, 0.98)):
+        quake = rows("hazards", [hazard("quake", f"{year}-03-07", 53.65, -6.72, magnitude=5.6, depth_km=10.0)])
+        found = hits(quake, regions).iloc[0]
+        assert found["hit"] == pytest.approx(expected * found["strongest"], rel=1e-6)
+        assert found["strongest"] > 0.1
 
 
 def test_other_suppliers_are_counted_by_their_own_output_and_only_where_there_are_any(told):
@@ -224,9 +289,7 @@ def test_lists_that_stopped_make_counts_missing_and_not_zero(told):
     )
     assert found["age_weeks"].tolist()[1] <= ALIVE_WEEKS < found["age_weeks"].tolist()[2]
     assert found["hit_52w"].notna().tolist() == [True, True, False, False]
-    gone = found.iloc[2:].drop(columns=["age_weeks", "share_located"])
-    assert gone.isna().all().all()
-    assert found["share_located"].notna().all()
+    assert found.iloc[2:].drop(columns="age_weeks").isna().all().all()
 
 
 def test_an_old_hazard_that_is_told_late_does_not_make_the_lists_alive(told):
@@ -268,9 +331,12 @@ def test_sums_agree_with_a_slow_reference(told):
         for event in hazards.itertuples():
             if not utc(date) - pd.Timedelta(weeks=52) < event.available_at <= utc(date):
                 continue
-            for place in places.itertuples():
-                if pd.isna(place.since) or place.since <= event.happened_at.year:
-                    expected += place.share_frac * slow_effect(event, place)
+            year = event.happened_at.year
+            begun = [place for place in places.itertuples() if pd.isna(place.since) or place.since <= year]
+            at_work = [place for place in begun if pd.isna(place.until) or place.until >= year]
+            total = max(1, sum(place.share_frac for place in at_work))
+            for place in at_work:
+                expected += place.share_frac / total * slow_effect(event, place)
         expectations.append(expected)
         assert found["hit_52w"].iloc[row] == pytest.approx(expected, rel=1e-6)
     assert sum(expected > 0.01 for expected in expectations) >= 2
@@ -320,7 +386,9 @@ def test_the_real_list_replays(noaa: pd.DataFrame, catalog: Catalog):
 def test_hazards_with_revisions_replay_at_every_change(catalog: Catalog):
     hazards = random_hazards(11)
     full = {"h": SIGNAL.steps({"hazards": hazards}, catalog)}
+    # Of the last two, a place closed in 2003 and all closed in 2006.
     pairs = [("cobalt", "COD"), ("tin", "CHN"), ("manganese", "AUS"), ("rare_earths", "CHN")]
+    pairs += [("refined_nickel", "AUS"), ("zinc", "JPN")]
     moments = sorted(hazards["available_at"].unique())[::90]
     for moment in moments:
         index = pd.DataFrame([(*pair, moment) for pair in pairs], columns=panel.KEYS)
