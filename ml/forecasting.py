@@ -14,6 +14,7 @@ import pandas as pd
 from features import datasets
 from features.knowledge_time import Lag
 from features.panel import all_steps, build_panel, datasets_needed, feature_names
+from features.signals.declaration import Signal
 from features.sources import baci
 from ml.contract import tier_of
 from ml.knowledge import Knowledge
@@ -123,7 +124,8 @@ def with_revisions_known(table: pd.DataFrame, key: list[str], *, since: pd.Times
 def _last_week(knowledge: Knowledge, served: Served, issued_before: pd.DataFrame | None) -> pd.DataFrame:
     """Give per pair and window: last week by this model, the same with revisions, and what was issued."""
     before = knowledge.as_of - WEEK
-    then = _predict(knowledge.panel([before]), served).rename(columns={"probability": "p_before"})
+    signals = _signals_of(knowledge, served)
+    then = _predict(knowledge.panel([before], signals=signals), served).rename(columns={"probability": "p_before"})
     revised = _revised_panel(knowledge, served, before)
     if revised is None:
         then = then.assign(p_revised=then["p_before"])
@@ -143,14 +145,18 @@ def _last_week(knowledge: Knowledge, served: Served, issued_before: pd.DataFrame
     return known.assign(p_revised=known["p_revised"].fillna(known["p_before"]))
 
 
+def _signals_of(knowledge: Knowledge, served: Served) -> list[Signal]:
+    # Only what the model sees can move its forecast.
+    return [signal for signal in knowledge.signals if signal.name in ("trade", *served.signals)]
+
+
 def _predict(panel: pd.DataFrame, served: Served) -> pd.DataFrame:
     usable = panel[abstention_reasons(panel, served).isna()].reset_index(drop=True)
     return served.forecaster.predict(usable)[[*KEY, "probability"]]
 
 
 def _revised_panel(knowledge: Knowledge, served: Served, before: dt.datetime) -> pd.DataFrame | None:
-    # Only what the model sees can move its forecast.
-    signals = [signal for signal in knowledge.signals if signal.name in ("trade", *served.signals)]
+    signals = _signals_of(knowledge, served)
     tables, revisions = {}, 0
     for name in datasets_needed(signals):
         table = knowledge.tables[name]

@@ -124,6 +124,14 @@ class Knowledge:
         """Every pair-year that is resolved by `as_of`."""
         return label_table(self.exports)
 
-    def panel(self, as_ofs: Sequence[dt.datetime], *, min_share: float = TRACKED_SHARE_FRAC) -> pd.DataFrame:
-        """Build the panel at `as_ofs`, none of them after `as_of`."""
-        return panel.build_panel(self.steps, self.catalog, as_ofs, self.signals, min_share=min_share)
+    def panel(
+        self,
+        as_ofs: Sequence[dt.datetime],
+        *,
+        min_share: float = TRACKED_SHARE_FRAC,
+        signals: Sequence[Signal] | None = None,
+    ) -> pd.DataFrame:
+        """Build the panel at `as_ofs`, none of them after `as_of`; of `signals` only, which are some of its own."""
+        chosen = self.signals if signals is None else signals
+        steps = {signal.name: self.steps[signal.name] for signal in chosen}
+        return panel.build_panel(steps, self.catalog, as_ofs, chosen, min_share=min_share)

@@ -7,6 +7,7 @@ file can plant a breach in a small tree and see it found.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 import subprocess
@@ -96,7 +97,13 @@ def read_modules(root: Path, folders: tuple[str, ...] = PACKAGES) -> Iterator[Mo
             name = ".".join(parts[:-1] if is_package else parts)
             package = name if is_package else name.rpartition(".")[0]
             text = file.read_text(encoding="utf-8")
-            yield Module(relative.as_posix(), name, package, text, ast.parse(text, str(relative)))
+            yield Module(relative.as_posix(), name, package, text, parse(text, str(relative)))
+
+
+@functools.cache
+def parse(text: str, path: str) -> ast.Module:
+    # Every rule reads every file; parsing them is what takes time.
+    return ast.parse(text, path)
 
 
 def find_imports(module: Module) -> Iterator[tuple[int, str]]:

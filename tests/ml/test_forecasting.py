@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,6 @@ from features.collection import ingest
 from features.errors import UnknownCode
 from features.knowledge_time import as_moment
 from features.panel import all_steps, build_panel, feature_names
-from features.signals.trade import TRACKED_SHARE_FRAC
 from features.store import Store
 from ml import registry
 from ml.contract import COLUMNS, check_forecasts, conform
@@ -342,8 +342,8 @@ def test_without_a_revision_the_known_rows_come_back_untouched() -> None:
 class Blurred(Knowledge):
     """Knowledge in which some pairs' last year is mostly imputed, or a feature that was always known is not."""
 
-    def panel(self, as_ofs: Sequence[dt.datetime], *, min_share: float = TRACKED_SHARE_FRAC) -> pd.DataFrame:
-        panel = super().panel(as_ofs, min_share=min_share)
+    def panel(self, as_ofs: Sequence[dt.datetime], **how: Any) -> pd.DataFrame:
+        panel = super().panel(as_ofs, **how)
         at = panel.index[panel["trade_imputed"].lt(0.1)]
         panel.loc[at[0], "trade_imputed"] = 0.51
         panel.loc[at[1], "trade_imputed"] = 0.50
