@@ -1,8 +1,8 @@
 """Yearly exports per mineral and supplier, as they were known at each moment.
 
 The raw trade rows are one flow each. Here they become one row per mineral, supplier
-and year in *snapshots*: whenever a figure of a year (or of the year before, which the
-lost buyers need) becomes known or is revised, the whole year is summed again with what
+and year in *snapshots*: whenever a figure of a year (or of the four years before, which the
+history of buyers needs) becomes known or is revised, the whole year is summed again with what
 was known then. A snapshot holds until the next one of the same year. With one vintage
 of BACI there is one snapshot per year.
 
@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from features.catalog import Catalog
-from features.flows import Flows, sums
+from features.flows import Flows, buyer_history, sums
 
 __all__ = ["EXPORT_COLUMNS", "ExportTable", "buyer_shares", "known_exports", "snapshot_moments", "yearly_exports"]
 
@@ -36,6 +36,10 @@ EXPORT_COLUMNS = {
     "top_buyer_frac": "float64",
     "lost_buyer_value_frac": "float64",
     "import_tonnes": "float64",
+    "effective_buyers": "float64",
+    "steady_frac": "float64",
+    "regular_frac": "float64",
+    "buyer_spread": "float64",
 }
 
 
@@ -48,7 +52,8 @@ def yearly_exports(trade: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
     Returns:
         Columns `EXPORT_COLUMNS`, sorted; a pair without exports in a year has no row. `buyers` counts
         importing countries, the `_frac` and `_hhi` columns are shares of value in 0..1;
-        `import_tonnes` is what the supplier itself imported of the mineral that year.
+        `import_tonnes` is what the supplier itself imported of the mineral that year. The last four are those of
+        `features.flows.buyer_history`.
     """
     if trade.empty:
         return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in EXPORT_COLUMNS.items()})
@@ -68,6 +73,7 @@ def yearly_exports(trade: pd.DataFrame, catalog: Catalog) -> pd.DataFrame:
             top_buyer_frac=largest / value,
             lost_buyer_value_frac=_lost_buyers(flows, value),
             import_tonnes=_own_imports(flows),
+            **buyer_history(flows),
         )
     rows = rows.sort_values(["mineral", "supplier", "year", "available_at"], ignore_index=True)
     return rows.astype(EXPORT_COLUMNS)[list(EXPORT_COLUMNS)]

@@ -1,7 +1,7 @@
 """What each buyer took of each mineral, in snapshots of knowledge time: trade rows as arrays of whole numbers.
 
 A *snapshot* is a year of trade as it was known at a moment. There is one whenever a figure of the year, or of
-the year before, becomes known or is revised. Names become numbers once and sums run over
+the four years before, becomes known or is revised. Names become numbers once and sums run over
 sorted arrays, as this is done for every date that is forecast or replayed.
 
 Floating sums depend on the order of their terms, and a replay must give the same bytes: every sum here runs over
@@ -19,7 +19,10 @@ import pandas as pd
 
 from features.catalog import Catalog
 
-__all__ = ["Flows", "Groups", "sums"]
+__all__ = ["HISTORY_YEARS", "Flows", "Groups", "buyer_history", "sums"]
+
+# How far back buyers are followed, and how many of these years must be covered.
+HISTORY_YEARS, LEAST_YEARS = 5, 3
 
 
 def sums(groups: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:
@@ -111,25 +114,89 @@ class Flows:
         when = self.snapshots.iloc[self.snapshot[at]].reset_index(drop=True)
         return pd.DataFrame({**columns, "year": when["year"], "available_at": when["moment"]})
 
-    def before(self) -> list[tuple[int, int]]:
-        """Pair each snapshot with the one of the year before that was the newest then; both have rows."""
+    def before(self, years: int = 1) -> list[tuple[int, int]]:
+        """Pair each snapshot with the one of `years` before that was the newest then; both have rows."""
         filled = self.snapshots[np.diff(self.bounds) > 0]
         of_year = {year: part["moment"] for year, part in filled.groupby("year")}
         found = []
         for at, year, moment in filled.itertuples():
-            earlier = of_year.get(year - 1)
+            earlier = of_year.get(year - years)
             known = 0 if earlier is None else earlier.searchsorted(moment, side="right")
             if earlier is not None and known:
                 found.append((at, earlier.index[known - 1]))
         return found
 
 
+def buyer_history(flows: Flows) -> dict[str, np.ndarray]:
+    """Follow the buyers of each pair over the `HISTORY_YEARS` up to each snapshot, as those years were known then.
+
+    Years in which nobody traded the mineral (its codes were not valid) don't count; with fewer than `LEAST_YEARS`
+    left, and where the pair sold nothing in the last three, all is missing.
+
+    Returns:
+        One figure per row of `flows.groups`. `effective_buyers`: the inverse Herfindahl index of the last three years'
+        tonnes; `steady_frac`: the sum over buyers of the least they took in any of the last three years, over what all
+        took in a year; `regular_frac`: share of these tonnes taken by buyers that bought in every year; `buyer_spread`:
+        the standard deviation that yearly exports would have if buyers varied independently, over the mean of exports
+        (the root of the sum of the buyers' variances; Markowitz 1952, without covariances).
+    """
+    names = ("effective_buyers", "steady_frac", "regular_frac", "buyer_spread")
+    found = {name: np.full(len(flows.groups.starts), np.nan) for name in names}
+    filled = [int(at) for at in np.flatnonzero(np.diff(flows.bounds) > 0)]
+    earlier: list[dict[int, int]] = [{at: at for at in filled}]
+    earlier += [dict(flows.before(back)) for back in range(1, HISTORY_YEARS)]
+    cell = flows.pair * len(flows.countries) + flows.importer
+    pair_of_group = flows.pair[flows.groups.starts]
+    bounds = np.searchsorted(flows.snapshot[flows.groups.starts], np.arange(len(flows.snapshots) + 1))
+    for at in filled:
+        # Oldest year first; a year of which nothing was known then stays empty.
+        known = [(column, of_year[at]) for column, of_year in enumerate(reversed(earlier)) if at in of_year]
+        parts = [slice(*flows.bounds[[year, year + 1]]) for _, year in known]
+        cells, place = np.unique(np.concatenate([cell[part] for part in parts]), return_inverse=True)
+        tonnes = np.zeros((len(cells), HISTORY_YEARS))
+        column = np.repeat([number for number, _ in known], [part.stop - part.start for part in parts])
+        tonnes[place, column] = np.concatenate([flows.tonnes[part] for part in parts])
+        pairs, of_pair = np.unique(cells // len(flows.countries), return_inverse=True)
+        figures = _over_years(tonnes, of_pair, pairs // len(flows.countries))
+        group = slice(*bounds[[at, at + 1]])
+        rows = np.searchsorted(pairs, pair_of_group[group])
+        for name in names:
+            found[name][group] = figures[name][rows]
+    return found
+
+
+def _over_years(tonnes: np.ndarray, of_pair: np.ndarray, mineral: np.ndarray) -> dict[str, np.ndarray]:
+    # tonnes: (n_cells, n_years), oldest first; of_pair: the pair of each cell; mineral: of each pair.
+    count = len(mineral)
+    of_mineral = mineral[of_pair]
+    covered = np.stack([sums(of_mineral, year, mineral.max() + 1) > 0 for year in tonnes.T], axis=1)[of_mineral]
+    years = covered.sum(axis=1)
+    mean = tonnes.sum(axis=1) / np.maximum(years, 1)
+    variance = (covered * (tonnes - mean[:, None]) ** 2).sum(axis=1) / np.maximum(years, 1)
+    recent, recent_years = tonnes[:, -3:], np.maximum(covered[:, -3:].sum(axis=1), 1)
+    took = recent.sum(axis=1) / recent_years
+    least = np.where(covered[:, -3:], recent, np.inf).min(axis=1)
+    is_regular = (tonnes > 0) | ~covered
+    total, usual = sums(of_pair, took, count), sums(of_pair, mean, count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        figures = {
+            "effective_buyers": total**2 / sums(of_pair, took**2, count),
+            "steady_frac": sums(of_pair, np.where(np.isfinite(least), least, 0.0), count) / total,
+            "regular_frac": sums(of_pair, np.where(is_regular.all(axis=1), took, 0.0), count) / total,
+            "buyer_spread": np.sqrt(sums(of_pair, variance, count)) / usual,
+        }
+    enough = (sums(of_pair, years, count) >= LEAST_YEARS * np.bincount(of_pair, minlength=count)) & (total > 0)
+    return {name: np.where(enough, values, np.nan) for name, values in figures.items()}
+
+
 def _snapshots(trade: pd.DataFrame) -> pd.DataFrame:
     versions = trade[["year", "available_at"]].drop_duplicates()
     versions = versions.rename(columns={"available_at": "moment"}).astype({"year": "int64"})
     born = versions.groupby("year", as_index=False)["moment"].min().rename(columns={"moment": "born"})
-    next_year = versions.assign(year=versions["year"] + 1).merge(born, on="year")
-    later = next_year.loc[next_year["moment"] > next_year["born"], ["year", "moment"]]
+    # A revision changes what is told of the years after it, too, as far as buyers are followed.
+    after = pd.concat([versions.assign(year=versions["year"] + years) for years in range(1, HISTORY_YEARS)])
+    after = after.merge(born, on="year")
+    later = after.loc[after["moment"] > after["born"], ["year", "moment"]]
     both = pd.concat([versions, later]).drop_duplicates()
     return both.sort_values(["year", "moment"], ignore_index=True)
 

@@ -27,6 +27,7 @@ from models import (
     news_phrases,
     price_phrases,
     production_phrases,
+    trade_phrases,
 )
 
 # Other values of the same panel row: a phrase may name the year (`trade_last_year`) or the kinds of measures.
@@ -194,6 +195,7 @@ SLOTS: dict[str, Callable[[float, Facts], str]] = {
 
 # What further modules say of their own signals, each in the same four tables.
 FURTHER = (
+    trade_phrases,
     production_phrases,
     price_phrases,
     mirror_phrases,
@@ -219,82 +221,18 @@ EVENTS = {
 GOVERNANCE = {key: title.split(" and absence")[0].lower() for key, title in INDICATORS.items()}
 _NOT_COVERED = "not known: the table of events does not cover these weeks"
 THEMES = {  # theme -> words for a missing value
-    "level": "no earlier exports to compare with",
-    "growth": "no exports to measure growth from",
-    "volatility": "no exports to measure swings from",
-    "record": "no drop on record",
-    "size": "no exports on record",
-    "buyers": "nothing sold in {year}, so no buyers",
-    "price": "nothing sold in {year}, so no price per tonne",
-    "reexport": "no figures on imports and exports of the mineral",
-    "world_market": "no figures on the world market",
-    "other_suppliers": "no other suppliers to compare with",
-    "other_minerals": "supplies no other mineral to compare with",
-    "data": "no exports to judge the figures by",
     "governance": "no governance score",
     **{theme: f"{what.format(s='s')} {_NOT_COVERED}" for theme, what in EVENTS.values()},
     **_merged("THEMES"),
 }
 MISSING = {
-    "trade_unit_value_growth": "nothing sold in {year_1} or {year}, so no change of price",
-    "trade_buyers_lost": "nothing sold in {year_1}, so no buyers to lose",
     **_merged("MISSING"),
 }
 ZERO = {
-    "trade_data_age_years": "the newest trade figures are of this year",
-    "trade_drop_rate": "no drop on record",
-    "trade_severe_rate": "no severe drop on record",
-    "trade_years_since_drop": "in a drop in {year}, the last known year",
-    "trade_share_change": "share of world exports in {year} was level with its three-year share",
-    "trade_tonnes": "exported nothing in {year}",
-    "trade_value": "exported nothing in {year}",
-    "trade_buyers": "no buyer in {year}",
-    "trade_buyers_lost": "no buyer lost between {year_1} and {year}",
-    "trade_imputed": "every quantity of {year} was reported, none estimated",
-    "trade_mineral_falls": "none of the mineral's other suppliers in a drop in {year}",
-    "trade_country_falls": "none of the supplier's other minerals in a drop in {year}",
     "restrictions_pair_severity_in_force": "no export measure on the mineral in force",
     **_merged("ZERO"),
 }
 PHRASES = {  # feature -> theme and template
-    "trade_level_vs_3y": "level: exports in {year} {stood} the mean of the three years before",
-    "trade_level_vs_3y_lag1": "level: exports in {year_1} {stood} the mean of the three years before",
-    "trade_level_vs_3y_lag2": "level: exports in {year_2} {stood} the mean of the three years before",
-    "trade_level_vs_5y_max": "level: exports in {year} {stood} the best of the last 5 years",
-    "trade_level_vs_10y": "level: exports in {year} {stood} their ten-year mean",
-    **{f"trade_growth_{n}y": f"growth: exports {{moved}} between {{year_{n}}} and {{year}}" for n in (1, 2, 3, 5)},
-    "trade_volatility_5y": "volatility: exports swing {swing} from year to year (over 5 years)",
-    "trade_volatility_10y": "volatility: exports swing {swing} from year to year (over 10 years)",
-    "trade_worst_change_5y": "volatility: exports {moved} in the worst of the last 5 years",
-    "trade_drops_5y": "record: {n} drop{s} in the last 5 known years",
-    "trade_drop_rate": "record: in a drop in {percent} of the years on record",
-    "trade_severe_rate": "record: in a severe drop in {percent} of the years on record",
-    "trade_years_since_drop": "record: last drop in {year_of_drop}",
-    "trade_share_3y": "size: holds {percent} of world exports",
-    "trade_share_change": "size: share of world exports in {year} was {points} its three-year share",
-    "trade_rank": "size: ranks {ordinal} among the mineral's exporters",
-    "trade_tonnes": "size: exported {amount} t in {year}",
-    "trade_value": "size: exports worth USD {amount} in {year}",
-    "trade_years_exporting": "size: exports in {n} year{s} on record",
-    "trade_buyers": "buyers: sells to {countries}",
-    "trade_buyer_hhi": "buyers: sales as concentrated as with {equal} buyer{holders}",
-    "trade_top_buyer": "buyers: the largest buyer takes {percent}",
-    "trade_buyers_lost": "buyers: buyers with {percent} of sales were lost between {year_1} and {year}",
-    "trade_unit_value_vs_world": "price: price per tonne in {year} was {against} the world's",
-    "trade_unit_value_growth": "price: price per tonne {moved} between {year_1} and {year}",
-    "trade_reexport_ratio": "reexport: imports {imports} what it exports",
-    "trade_imputed": "data: {percent} of the value of {year} came without a quantity, which was estimated",
-    "trade_world_growth_1y": "world_market: world exports of the mineral {moved} between {year_1} and {year}",
-    "trade_world_growth_3y": "world_market: world exports of the mineral {moved} between {year_3} and {year}",
-    "trade_world_price_growth_1y": "world_market: world price per tonne {moved} between {year_1} and {year}",
-    "trade_world_price_growth_3y": "world_market: world price per tonne {moved} between {year_3} and {year}",
-    "trade_supplier_hhi": "world_market: world exports as concentrated as with {equal} supplier{holders}",
-    "trade_mineral_falls": "other_suppliers: {percent} of the mineral's other suppliers in a drop in {year}",
-    "trade_mineral_drop_rate": "other_suppliers: its other suppliers were in a drop {percent} of the time",
-    "trade_country_falls": "other_minerals: {percent} of the supplier's other minerals in a drop in {year}",
-    "trade_country_drop_rate": "other_minerals: its other minerals were in a drop {percent} of the time",
-    "trade_country_growth_1y": "other_minerals: value of all its exports {moved} between {year_1} and {year}",
-    "trade_data_age_years": "data: the newest trade figures are {n} year{s} old",
     **_merged("PHRASES"),
 }
 for _key, _name in GOVERNANCE.items():

@@ -43,7 +43,6 @@ FEATURES = (
     Feature("trade_rank", "rank", "Rank among the mineral's exporters over the last three known years; 1 is first."),
     Feature("trade_tonnes", "tonnes_log", "Natural logarithm of exports in tonnes (plus one) in the last known year."),
     Feature("trade_value", "usd_log", "Natural logarithm of exports in USD (plus one) in the last known year."),
-    Feature("trade_years_exporting", "count", "Known years with any exports."),
     Feature("trade_drops_5y", "count", "Years among the last five known in which exports were below 70 % of normal."),
     Feature("trade_drop_rate", "frac", "Share of all known years in which exports were below 70 % of normal."),
     Feature("trade_severe_rate", "frac", "Share of all known years in which exports were below 50 % of normal."),
@@ -52,6 +51,15 @@ FEATURES = (
     Feature("trade_buyer_hhi", "frac", "Concentration of buyers (Herfindahl index of value) in the last known year."),
     Feature("trade_top_buyer", "frac", "Share of the largest buyer in the last known year."),
     Feature("trade_buyers_lost", "frac", "Share of the year before's sales that went to buyers lost since."),
+    Feature(
+        "trade_effective_buyers", "count", "Buyers of equal size that would be as concentrated, three known years."
+    ),
+    Feature("trade_steady_frac", "frac", "What each buyer took at least in each of three years, over mean exports."),
+    Feature(
+        "trade_regular_frac", "frac", "Share of three years' tonnes that went to buyers of every one of five years."
+    ),
+    Feature("trade_buyer_spread", "frac", "Spread of exports if its buyers varied independently, over mean exports."),
+    Feature("trade_usual_change_10y", "log_ratio", "Median size of the yearly changes of the last ten years."),
     Feature("trade_unit_value_vs_world", "log_ratio", "Price per tonne against the world's in the last known year."),
     Feature("trade_unit_value_growth", "log_ratio", "Change of the price per tonne over one year."),
     Feature("trade_reexport_ratio", "log_ratio", "Own imports of the mineral against exports of it; high for hubs."),
@@ -136,6 +144,7 @@ def describe(table: ExportTable) -> pd.DataFrame:
         drop_rate, severe_rate = np.nanmean(is_drop, axis=1), _rate(ratio, SEVERE_RATIO)
         worst = np.nanmin(changes[:, -5:], axis=1)
         volatility = [np.nanstd(changes[:, -span:], axis=1) for span in (5, 10)]
+        usual_change = np.nanmedian(np.abs(changes[:, -10:]), axis=1)
         best_5y, mean_10y = np.nanmax(tonnes[:, -5:], axis=1), np.nanmean(tonnes[:, -10:], axis=1)
     level = log_ratio(ratio, np.ones_like(ratio))
     tracked_rate = np.where(is_tracked, drop_rate, np.nan)
@@ -154,7 +163,6 @@ def describe(table: ExportTable) -> pd.DataFrame:
         "trade_rank": rank,
         "trade_tonnes": np.log1p(last),
         "trade_value": np.log1p(value[:, -1]),
-        "trade_years_exporting": np.sum(tonnes > 0, axis=1).astype(float),
         "trade_drops_5y": np.nansum(is_drop[:, -5:], axis=1),
         "trade_drop_rate": drop_rate,
         "trade_severe_rate": severe_rate,
@@ -163,6 +171,11 @@ def describe(table: ExportTable) -> pd.DataFrame:
         "trade_buyer_hhi": _if_selling(table["buyer_hhi"][:, -1], last),
         "trade_top_buyer": _if_selling(table["top_buyer_frac"][:, -1], last),
         "trade_buyers_lost": _buyers_lost(table),
+        **{
+            f"trade_{name}": _if_selling(table[name][:, -1], last)
+            for name in ("effective_buyers", "steady_frac", "regular_frac", "buyer_spread")
+        },
+        "trade_usual_change_10y": usual_change,
         "trade_unit_value_vs_world": log_ratio(price[:, -1], world_price[:, -1]),
         "trade_unit_value_growth": log_ratio(price[:, -1], _back(price, 1)),
         "trade_reexport_ratio": _if_selling(log_ratio(table["import_tonnes"][:, -1] + 0.01, last + 0.01), last),

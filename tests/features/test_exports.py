@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,36 @@ def describe_slowly(key: tuple, buyers: dict, sales: dict, bought: dict) -> dict
         "top_buyer_frac": max(value.values()) / total if total else math.nan,
         "lost_buyer_value_frac": lost,
         "import_tonnes": bought.get(key, 0.0),
+        **history_slowly(key, sales),
+    }
+
+
+def history_slowly(key: tuple, sales: dict) -> dict[str, float]:
+    mineral, supplier, last = key
+
+    def tonnes(of: str, year: int) -> dict[str, float]:
+        return {b: sum(row.quantity_tonnes for row in f) for b, f in sales.get((mineral, of, year), {}).items()}
+
+    traded = {(of, year) for m, of, year in sales if m == mineral}
+    covered = {year for of, year in traded if sum(tonnes(of, year).values()) > 0}
+    years = [year for year in range(last - 4, last + 1) if year in covered]
+    recent = [year for year in years if year > last - 3]
+    own = {year: tonnes(supplier, year) for year in years}
+    names = {buyer for flows in own.values() for buyer in flows}
+    took = {buyer: sum(own[year].get(buyer, 0.0) for year in recent) / max(len(recent), 1) for buyer in names}
+    total = sum(took.values())
+    found = dict.fromkeys(("effective_buyers", "steady_frac", "regular_frac", "buyer_spread"), math.nan)
+    if len(years) < 3 or not total:
+        return found
+    least = {buyer: min(own[year].get(buyer, 0.0) for year in recent) for buyer in names}
+    regular = {buyer for buyer in names if all(own[year].get(buyer, 0.0) > 0 for year in years)}
+    spread = sum(statistics.pvariance([own[year].get(buyer, 0.0) for year in years]) for buyer in names)
+    usual = sum(sum(flows.values()) for flows in own.values()) / len(years)
+    return {
+        "effective_buyers": total**2 / sum(amount**2 for amount in took.values()),
+        "steady_frac": sum(least.values()) / total,
+        "regular_frac": sum(took[buyer] for buyer in regular) / total,
+        "buyer_spread": math.sqrt(spread) / usual,
     }
 
 
@@ -93,14 +124,15 @@ def test_the_order_of_the_rows_changes_no_byte(catalog: Catalog):
         pd.testing.assert_frame_equal(yearly_exports(shuffled, catalog), expected, check_exact=True)
 
 
-def test_a_revision_makes_a_snapshot_of_its_year_and_the_next_only(catalog: Catalog):
+def test_a_revision_makes_a_snapshot_of_its_year_and_the_four_after_it_only(catalog: Catalog):
     revision = flow(2001, "COD", "JPN", 25, available_at=utc("2008-03-01"))
-    exports = yearly_exports(rows("trade", [*series("COD", [10, 20, 30, 40]), revision]), catalog)
+    exports = yearly_exports(rows("trade", [*series("COD", [10, 20, 30, 40, 50, 60, 70]), revision]), catalog)
     at = exports[exports["available_at"].eq(utc("2008-03-01"))]
-    assert at[["year", "tonnes"]].to_numpy().tolist() == [[2001, 25.0], [2002, 30.0]]
-    assert snapshot_moments(exports) == [utc(f"{year}-02-01") for year in range(2002, 2006)] + [utc("2008-03-01")]
-    assert known_exports(exports, utc("2008-02-29")).sort_values("year")["tonnes"].tolist() == [10, 20, 30, 40]
-    assert known_exports(exports, utc("2008-03-01")).sort_values("year")["tonnes"].tolist() == [10, 25, 30, 40]
+    assert at["year"].tolist() == [2001, 2002, 2003, 2004, 2005]
+    assert at["tonnes"].tolist() == [25.0, 30.0, 40.0, 50.0, 60.0]
+    assert snapshot_moments(exports) == [utc(f"{year}-02-01") for year in range(2002, 2009)] + [utc("2008-03-01")]
+    assert known_exports(exports, utc("2008-02-29")).sort_values("year")["tonnes"].tolist() == [10, 20, 30, 40, 50, 60, 70]
+    assert known_exports(exports, utc("2008-03-01")).sort_values("year")["tonnes"].tolist() == [10, 25, 30, 40, 50, 60, 70]
 
 
 def test_a_revision_of_the_year_before_changes_which_buyers_were_lost(catalog: Catalog):

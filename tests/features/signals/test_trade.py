@@ -87,7 +87,9 @@ def slowly(table: dict[tuple[str, str], list[float]], pair: tuple[str, str]) -> 
         "trade_share_change": own[-1] / world[-1] - share[pair],
         "trade_rank": 1 + sum(share[p] > share[pair] for p in mine),
         "trade_tonnes": math.log(own[-1] + 1),
-        "trade_years_exporting": sum(year > 0 for year in own),
+        "trade_usual_change_10y": statistics.median(sizes)
+        if (sizes := [abs(c) for c in known(changes[-10:])])
+        else NAN,
         "trade_drops_5y": sum(ratio < 0.7 for ratio in level[-5:]),
         "trade_drop_rate": sum(is_drop) / len(is_drop) if is_drop else NAN,
         "trade_severe_rate": statistics.fmean(r < 0.5 for r in known(level)) if is_drop else NAN,
@@ -152,6 +154,18 @@ def test_buyers_by_hand(catalog: Catalog):
     assert row["trade_buyer_hhi"] == pytest.approx(0.75**2 + 0.25**2)
     assert row["trade_top_buyer"] == pytest.approx(0.75)
     assert row["trade_buyers_lost"] == pytest.approx(0.4)
+
+
+def test_the_history_of_buyers_by_hand(catalog: Catalog):
+    # China takes 10 each year, Japan 30 in one of five.
+    records = [flow(year, "COD", "CHN", 10) for year in range(2000, 2005)]
+    row = last([*records, flow(2003, "COD", "JPN", 30)], catalog)
+    assert row["trade_effective_buyers"] == pytest.approx((10 + 10) ** 2 / (10**2 + 10**2))
+    assert row["trade_steady_frac"] == pytest.approx(10 / 20)
+    assert row["trade_regular_frac"] == pytest.approx(0.5)
+    assert row["trade_buyer_spread"] == pytest.approx(math.sqrt(30**2 * 0.2 * 0.8) / 16)
+    stopped = last([*records, flow(2005, "AUS", "JPN", 1)], catalog)
+    assert stopped[["trade_effective_buyers", "trade_steady_frac", "trade_buyer_spread"]].isna().all()
 
 
 def test_a_hub_imports_what_it_exports(catalog: Catalog):
