@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from features.errors import OresightError
-from ml import cli_measures, cli_news, cli_sources, cli_studies
+from ml import cli_experiments, cli_measures, cli_news, cli_sources, cli_studies
 from ml.cli_options import AsOf, Home, Json, Out, print_json, say
 
 __all__ = ["app", "main"]
@@ -24,6 +24,7 @@ app = typer.Typer(
 
 app.add_typer(cli_sources.app)
 app.add_typer(cli_studies.app)
+app.add_typer(cli_experiments.app)
 app.add_typer(cli_news.app, name="news")
 app.add_typer(cli_measures.app)
 

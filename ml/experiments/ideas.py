@@ -1,0 +1,177 @@
+"""The ideas: what each changes, in a sentence, and how. Names are kept for good, so that the record stays readable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from features.errors import ConfigError
+from features.panel import features_of
+from features.signals.trade import TRACKED_SHARE_FRAC
+from models.alternatives import (
+    Boosted,
+    ManyThresholds,
+    RankedWithinPairs,
+    WholeDistribution,
+    analogues,
+    linear_in_ranks,
+    random_trees,
+)
+from models.combinations import MeanOf, PerGroup, Stacked
+from models.gradient_boosting import Parameters
+from models.model import Model
+from models.targets import TARGETS
+
+__all__ = ["IDEAS", "REFERENCE", "Idea", "ideas_named"]
+
+Features = Sequence[str]
+OWN_RECORD = ("trade_drop_rate", "trade_severe_rate", "trade_drops_5y", "trade_years_since_drop")
+BUYERS = ("trade_effective_buyers", "trade_steady_frac", "trade_regular_frac", "trade_buyer_spread")
+# A supplier whose exports swing more, that is smaller or sells to fewer regular buyers was never the safer one.
+RISING = ("trade_volatility_5y", "trade_volatility_10y", "trade_usual_change_10y", "trade_buyer_spread")
+FALLING = ("trade_tonnes", "trade_regular_frac", "trade_steady_frac", "trade_share_3y")
+KNOWN_PLACES = "hazards_hit_13w"
+A_YEAR = pd.Timedelta(days=365.25)
+
+
+def _same(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    return list(names), panel
+
+
+def _all_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows
+
+
+@dataclass(frozen=True)
+class Idea:
+    """One change against the reference.
+
+    Attributes:
+        make: features and target -> an unfitted model.
+        inputs: features and panel -> features to use and a panel that has them; never of later rows.
+        learn: which of the rows to learn from.
+        needs: a feature without which the idea says nothing; empty for none.
+    """
+
+    name: str
+    sentence: str
+    make: Callable[[Features, str], Model]
+    inputs: Callable[[Features, pd.DataFrame], tuple[list[str], pd.DataFrame]] = _same
+    learn: Callable[[pd.DataFrame], pd.DataFrame] = _all_rows
+    needs: str = ""
+
+
+def _boosted(names: Features, target: str, **how: object) -> Model:
+    return Boosted(names, **how)  # type: ignore[arg-type]
+
+
+def _without(left_out: Sequence[str], names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    return [name for name in names if name not in left_out], panel
+
+
+def _against_own_past(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    ordered = panel.sort_values("as_of")
+    past = ordered.groupby(["mineral", "supplier"])[list(names)].transform(lambda column: column.expanding().mean())
+    own = (panel[list(names)] - past.reindex(panel.index)).add_suffix("_vs_own_past")
+    return [*names, *own.columns], pd.concat([panel, own], axis=1)
+
+
+def _places_known(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    own = {feature.name for feature in features_of() if feature.name.startswith("hazards_")}
+    is_known = panel[KNOWN_PLACES].notna().astype("float64")
+    return [name for name in names if name not in own] + ["places_known"], panel.assign(places_known=is_known)
+
+
+def _monotone(names: Features, target: str) -> Model:
+    signs = [1 if name in RISING else -1 if name in FALLING else 0 for name in names]
+    return Boosted(names, options={"monotone_constraints": signs})
+
+
+def _recent(rows: pd.DataFrame) -> np.ndarray:
+    age = (rows["as_of"].max() - rows["as_of"]) / A_YEAR
+    return np.power(0.93, age.to_numpy(dtype="float64"))
+
+
+def _large(rows: pd.DataFrame) -> np.ndarray:
+    return np.clip(rows["share"].to_numpy() / TRACKED_SHARE_FRAC, 0.3, 1.0)
+
+
+def _tracked(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["share"] >= TRACKED_SHARE_FRAC]
+
+
+def _three(names: Features) -> list[Callable[[], Model]]:
+    return [partial(Boosted, names), partial(random_trees, names), partial(linear_in_ranks, names)]
+
+
+REFERENCE = Idea("reference", "The champion's booster and settings, uncalibrated.", _boosted)
+IDEAS = (
+    REFERENCE,
+    Idea(
+        "without-buyer-history",
+        "Without what buyers did over five years: how much of today's skill that is.",
+        _boosted,
+        partial(_without, (*BUYERS, "trade_usual_change_10y")),
+    ),
+    Idea("without-own-record", "Without how often the pair fell before.", _boosted, partial(_without, OWN_RECORD)),
+    Idea("eight-seeds", "The mean of eight boosters with other seeds.", partial(_boosted, seeds=8)),
+    Idea(
+        "small-trees",
+        "Four leaves, twice the rounds.",
+        partial(_boosted, parameters=Parameters(rounds=300, num_leaves=4, min_data_in_leaf=100)),
+    ),
+    Idea("random-splits", "Splits at random thresholds.", partial(_boosted, options={"extra_trees": True})),
+    Idea("many-thresholds", "Boosters for drops of 10 to 50 %, joined.", lambda names, target: ManyThresholds(names)),
+    Idea(
+        "whole-distribution",
+        "Mean and spread of the log of the outcome, the probability read off.",
+        lambda names, target: WholeDistribution(names, TARGETS[target].ratio),
+    ),
+    Idea("linear-in-ranks", "Logistic regression on normal scores.", lambda names, target: linear_in_ranks(names)),
+    Idea("random-trees", "Extremely randomised trees.", lambda names, target: random_trees(names)),
+    Idea("analogues", "The 150 most similar rows of the past.", lambda names, target: analogues(names)),
+    Idea(
+        "mean-of-three", "Booster, random trees and linear: mean log-odds.", lambda names, target: MeanOf(_three(names))
+    ),
+    Idea("stacked", "The same three, weighted on earlier years.", lambda names, target: Stacked(_three(names))),
+    Idea(
+        "per-stage",
+        "A booster each for ores and for refined products.",
+        lambda names, target: PerGroup(partial(Boosted, names), "stage"),
+    ),
+    Idea("recent-years-more", "A year back counts 7 % less.", partial(_boosted, weights=_recent)),
+    Idea("large-pairs-more", "Pairs under 1 % of world exports count less.", partial(_boosted, weights=_large)),
+    Idea("tracked-pairs-only", "Learned from pairs of at least 1 % only.", _boosted, learn=_tracked),
+    Idea(
+        "ranked-within-pairs",
+        "A second booster ranks the years of each pair; both joined on earlier years.",
+        lambda names, target: RankedWithinPairs(names),
+    ),
+    Idea("against-own-past", "Each feature also against the pair's own mean so far.", _boosted, _against_own_past),
+    Idea("never-safer", "More swing never lowers the risk, more size never raises it.", _monotone),
+    Idea(
+        "places-known",
+        "Of hazards only whether the catalogue knows a place of the pair: what is hindsight in that family.",
+        _boosted,
+        _places_known,
+        needs=KNOWN_PLACES,
+    ),
+)
+
+
+def ideas_named(names: Sequence[str] | None) -> tuple[Idea, ...]:
+    """Give the ideas called `names`, all when None, the reference always first.
+
+    Raises:
+        ConfigError: a name is unknown.
+    """
+    known = {idea.name: idea for idea in IDEAS}
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise ConfigError(f"unknown idea(s) {', '.join(unknown)}; there are {', '.join(known)}")
+    chosen = set(names or known) | {REFERENCE.name}
+    return tuple(idea for idea in IDEAS if idea.name in chosen)

@@ -1,0 +1,216 @@
+"""Ideas over rolling origins: each learns at every origin from what was resolved by then, on the reference's rows.
+
+The last five origins are kept apart: ideas are compared on the years before, and the final span is looked at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.errors import ConfigError
+from features.knowledge_time import UTC
+from features.panel import feature_names
+from features.signals.trade import TRACKED_SHARE_FRAC
+from ml import registry, tracking
+from ml.asked import known_moment
+from ml.comparison import ROW_KEY, WITH_PRECISION, compare
+from ml.engine import run_partitions
+from ml.experiments.ideas import REFERENCE, Idea, ideas_named
+from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, open_store, signals_named
+from ml.origins import Origin, training_dates
+from ml.scores import block_weights, brier_skill, brier_skill_draws, estimate
+from ml.settings import load_settings
+from ml.studies import checked_origins
+from models.baselines import PairHistory
+from models.forecaster import labelled_rows
+from models.targets import TARGETS, resolved_by
+
+__all__ = ["FINAL", "SPAN", "experiment", "labelled", "measure", "predictions_of"]
+
+# Ideas are chosen on the first span; the second is for one last look.
+SPAN, FINAL = (2006, 2018), (2019, 2023)
+HORIZON = "current_year"
+SLICE = "onset"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One idea at one origin; workers get it with the folder that holds the rows."""
+
+    idea: str
+    target: str
+    origin: Origin
+
+
+def labelled(knowledge: Knowledge, origins: Sequence[Origin], target: str) -> pd.DataFrame:
+    """Give the panel of training dates and origins with `target`'s labels of the current year, and `ratio`."""
+    dates = sorted({*training_dates(origins[-1].as_of), *(origin.as_of for origin in origins)})
+    rows = labelled_rows(knowledge.panel(dates, min_share=TRAINING_SHARE_FRAC), knowledge.labels, target, HORIZON)
+    outcome = knowledge.labels.set_index(["mineral", "supplier", "year"])["ratio"]
+    at = pd.MultiIndex.from_frame(rows[["mineral", "supplier", "target_year"]])
+    return rows.assign(ratio=outcome.reindex(at).to_numpy())
+
+
+def at_origin(rows: pd.DataFrame, idea: Idea, features: Sequence[str], target: str, origin: Origin) -> pd.DataFrame:
+    """Fit `idea` on what was resolved by the origin and forecast its tracked pairs.
+
+    Returns:
+        `ROW_KEY`, label, onset, share, probability, pair_history (that baseline's probability).
+    """
+    names, table = idea.inputs(features, rows)
+    cutoff = pd.Timestamp(origin.as_of)
+    learn = table[table["as_of"].lt(cutoff) & resolved_by(table, cutoff)].reset_index(drop=True)
+    now = table[table["as_of"].eq(cutoff) & table["share"].ge(TRACKED_SHARE_FRAC)].reset_index(drop=True)
+    probability = idea.make(names, target).fit(idea.learn(learn).reset_index(drop=True)).predict(now)
+    history = PairHistory().fit(learn).predict(now)
+    found = now.assign(target=target, horizon=HORIZON, probability=probability, pair_history=history)
+    return found[[*ROW_KEY, "label", "onset", "share", "probability", "pair_history"]]
+
+
+def _work(task: Task, *, folder: Path, features: tuple[str, ...]) -> pd.DataFrame:
+    rows = pd.read_parquet(folder / f"{task.target}.parquet")
+    return at_origin(rows, ideas_named([task.idea])[-1], features, task.target, task.origin)
+
+
+def predictions_of(
+    knowledge: Knowledge,
+    ideas: Sequence[Idea],
+    targets: Sequence[str],
+    origins: Sequence[Origin],
+    *,
+    out: Path,
+    workers: int,
+    say: Callable[[str], None],
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Give the forecasts of each (idea, target) over `origins`; those kept below `out` are not made again."""
+    features = tuple(feature_names(knowledge.signals))
+    about = {"data": knowledge.digest, "features": features, "commit": tracking.git_commit()}
+    folder = out / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    tasks = {
+        Task(idea.name, target, origin): folder / f"{target}-{idea.name}-{origin.as_of.date()}.parquet"
+        for idea in ideas
+        for target in targets
+        for origin in origins
+    }
+    todo = [task for task, path in tasks.items() if not path.exists()]
+    for target in {task.target for task in todo}:
+        labelled(knowledge, origins, target).to_parquet(folder / f"{target}.parquet")
+    done = len(tasks) - len(todo)
+    for task, table in run_partitions(partial(_work, folder=folder, features=features), todo, workers=workers):
+        aside = tasks[task].with_suffix(".part")
+        table.to_parquet(aside, index=False)
+        aside.replace(tasks[task])
+        done += 1
+        say(f"{task.idea}, {task.target}: origin {task.origin.as_of.date()} ({done} of {len(tasks)})")
+    found: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    for task, path in tasks.items():
+        found.setdefault((task.idea, task.target), []).append(pd.read_parquet(path))
+    return {key: pd.concat(parts, ignore_index=True) for key, parts in found.items()}
+
+
+def measure(own: pd.DataFrame, base: pd.DataFrame | None, *, draws: int) -> dict[str, Any]:
+    """Score onset rows: AUC, who, when, AP and Brier skill over pair history, each with the gain over `base`.
+
+    Returns:
+        n, events, and per metric a cell {value, low, high} and `<metric>_gain`.
+    """
+    onset = own["onset"].astype("bool")
+    (row,) = compare(own, base, {SLICE: onset}, draws=draws, metrics=tuple(WITH_PRECISION))
+    part = own[onset & own["label"].notna()].reset_index(drop=True).sort_values(ROW_KEY)
+    weights = block_weights(part["mineral"].to_numpy(), part["as_of"].dt.year.to_numpy(), n_draws=max(draws, 2), seed=0)
+    label, history = part["label"].to_numpy(), part["pair_history"].to_numpy()
+
+    def skill(probability: np.ndarray) -> tuple[float, np.ndarray]:
+        value = brier_skill(label, probability, history)
+        return float(value), brier_skill_draws(label, probability, history, weights)
+
+    value, drawn = skill(part["probability"].to_numpy())
+    row["brier_skill"] = asdict(estimate(value, drawn))
+    if base is not None:
+        at = pd.MultiIndex.from_frame(part[ROW_KEY])
+        theirs, drawn_theirs = skill(base.set_index(ROW_KEY)["probability"].reindex(at).to_numpy())
+        row["brier_skill_gain"] = asdict(estimate(value - theirs, drawn - drawn_theirs))
+    return row
+
+
+def verdict(row: Mapping[str, Any]) -> str:
+    """Say what a row of `measure` shows: better, worse, mixed, or nothing that can be told from chance."""
+    gains = [row[f"{name}_gain"] for name in ("roc_auc", "average_precision", "brier_skill", "when")]
+    known = [gain for gain in gains if gain["low"] is not None]
+    is_better, is_worse = any(gain["low"] > 0 for gain in known), any(gain["high"] < 0 for gain in known)
+    return {(True, False): "better", (False, True): "worse", (True, True): "mixed"}.get(
+        (is_better, is_worse), "no difference"
+    )
+
+
+def experiment(
+    out: Path,
+    names: Sequence[str] | None = None,
+    *,
+    targets: Sequence[str] | None = None,
+    final: bool = False,
+    draws: int = 300,
+    signals: Sequence[str] | None = None,
+    as_of: str | None = None,
+    home: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[dict[str, Any]]:
+    """Compare ideas with the reference on onset rows of the current year.
+
+    Args:
+        names: ideas; all when None. Those whose facts the store lacks are left out and said.
+        final: the last five origins instead of the years before.
+        signals: the families all ideas learn from; those of the champion by default.
+
+    Returns:
+        One row per idea and target: date, idea, sentence, span, target, verdict, what it follows from, and `measure`.
+
+    Raises:
+        ConfigError: an unknown idea or target, or nothing is left.
+    """
+    settings, now = load_settings(home), dt.datetime.now(UTC)
+    moment = known_moment(as_of, now=now)
+    chosen = [name for name in TARGETS if not targets or name in targets]
+    if unknown := set(targets or ()) - set(TARGETS):
+        raise ConfigError(f"unknown target(s) {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
+    ideas = ideas_named(names)
+    store = open_store(settings, now=now, say=say)
+    families = tuple(signals) if signals is not None else registry.champion_signals(store, moment)
+    knowledge = Knowledge(store, moment, signals_named(families))
+    present = set(feature_names(knowledge.signals))
+    for idea in ideas:
+        if idea.needs and idea.needs not in present:
+            say(f"{idea.name} is left out: {idea.needs} is none of the features of {', '.join(families)}")
+    ideas = tuple(idea for idea in ideas if not idea.needs or idea.needs in present)
+    span = FINAL if final else SPAN
+    origins = checked_origins(*span, moment)
+    found = predictions_of(knowledge, ideas, chosen, origins, out=out, workers=settings.workers, say=say)
+    about = {
+        "date": now.date().isoformat(),
+        "span": "final" if final else "earlier",
+        "origins": f"{span[0]}-{span[1]}",
+        "signals": ",".join(signal.name for signal in knowledge.signals),
+        "data_digest": knowledge.digest,
+        "as_of": moment.date().isoformat(),
+        "draws": draws,
+        "git_commit": tracking.git_commit(),
+    }
+    rows = []
+    for target in chosen:
+        base = found[REFERENCE.name, target]
+        for idea in ideas:
+            row = measure(found[idea.name, target], None if idea is REFERENCE else base, draws=draws)
+            told = "reference" if idea is REFERENCE else verdict(row)
+            rows.append({**about, "idea": idea.name, "sentence": idea.sentence, **row, "verdict": told})
+    return rows

@@ -1,0 +1,90 @@
+"""Several models as one: their mean, a combination learned on later years, and one model per group of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from models.alternatives import expit, log_odds
+from models.calibrated import calibration_blocks
+from models.model import Model
+
+__all__ = ["MeanOf", "PerGroup", "Stacked"]
+
+Make = Callable[[], Model]
+FEWEST_EVENTS = 30
+
+
+@dataclass
+class MeanOf:
+    """The mean log-odds of several models."""
+
+    makes: Sequence[Make]
+    name: str = "mean_of"
+
+    def fit(self, rows: pd.DataFrame) -> MeanOf:
+        """Learn each."""
+        self.models = [make().fit(rows) for make in self.makes]
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give the sigmoid of the mean log-odds."""
+        return expit(np.mean([log_odds(model.predict(rows)) for model in self.models], axis=0))
+
+
+@dataclass
+class Stacked:
+    """Several models combined by a logistic regression that was fitted on what they said of later years only."""
+
+    makes: Sequence[Make]
+    name: str = "stacked"
+
+    def fit(self, rows: pd.DataFrame) -> Stacked:
+        """Learn each model on all rows, and the combination on blocks of years that none of its inputs had seen."""
+        rows = rows.reset_index(drop=True)
+        scores, labels = [], []
+        for train, test in calibration_blocks(rows):
+            held = rows.loc[test]
+            parts = [make().fit(rows.loc[train]).predict(held) for make in self.makes]
+            scores.append(np.column_stack([log_odds(part) for part in parts]))
+            labels.append(held["label"].to_numpy())
+        self.weights = LogisticRegression(C=1.0).fit(np.vstack(scores), np.concatenate(labels)) if scores else None
+        self.models = [make().fit(rows) for make in self.makes]
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give the combined probability; the mean log-odds where the record is too short to combine."""
+        scores = np.column_stack([log_odds(model.predict(rows)) for model in self.models])
+        return expit(scores.mean(axis=1)) if self.weights is None else self.weights.predict_proba(scores)[:, 1]
+
+
+@dataclass
+class PerGroup:
+    """A model of its own per value of `column`; groups with few events, and new ones, get the model of all rows."""
+
+    make: Make
+    column: str
+    name: str = "per_group"
+
+    def fit(self, rows: pd.DataFrame) -> PerGroup:
+        """Learn all rows together, and each group with enough events by itself."""
+        self.all = self.make().fit(rows)
+        self.own = {
+            value: self.make().fit(part)
+            for value, part in rows.groupby(self.column)
+            if min(part["label"].sum(), (1 - part["label"]).sum()) >= FEWEST_EVENTS
+        }
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give each row the probability of its group's model."""
+        found = np.empty(len(rows))
+        values = rows[self.column].to_numpy()
+        for value in pd.unique(values):
+            at = values == value
+            found[at] = self.own.get(value, self.all).predict(rows[at])
+        return found
