@@ -62,3 +62,32 @@ def experiment(
     else:
         typer.echo(render_record(rows, command="oresight experiment --out DIR"))
         typer.echo(f"Record: {record}")
+
+
+@app.command("search")
+def search(
+    target: Annotated[str, typer.Option("--target", help="supply_drop or severe_supply_drop.")] = "supply_drop",
+    trials: Annotated[int, typer.Option("--trials", min=1, help="How many settings to have tried in the end.")] = 30,
+    signals: Annotated[
+        str | None, typer.Option("--signals", help="Families to learn from, separated by commas (the champion's).")
+    ] = None,
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Search the booster's settings on the origins 2006 to 2018; the same command goes on where it was stopped."""
+    from ml import commands
+    from ml.experiments.search import search
+
+    result = search(
+        target=target, trials=trials, signals=commands.signal_names(signals), as_of=as_of, home=home, say=say
+    )
+    if as_json:
+        print_json(result)
+        return
+    typer.echo(
+        f"{result['trials']} settings tried, {result['stopped']} of them stopped early (study {result['study']})"
+    )
+    typer.echo(f"Log loss in use {result['loss_in_use']:.5f}, best {result['best_loss']:.5f}")
+    for name, value in result["best_parameters"].items():
+        typer.echo(f"  {name} = {value:.4g}")
