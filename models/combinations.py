@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from models.alternatives import expit, log_odds
 from models.calibrated import calibration_blocks
 from models.model import Model
 
-__all__ = ["MeanOf", "PerGroup", "Stacked"]
+__all__ = ["MeanOf", "NeverSeen", "PerGroup", "Stacked"]
 
 Make = Callable[[], Model]
 FEWEST_EVENTS = 30
@@ -88,3 +89,35 @@ class PerGroup:
             at = values == value
             found[at] = self.own.get(value, self.all).predict(rows[at])
         return found
+
+
+@dataclass
+class NeverSeen:
+    """Forecasts by models that never saw anything of the row's own `column`: what carries over to the unknown.
+
+    Its values are dealt to `folds` groups by a hash of their names; each group is left out once.
+    """
+
+    make: Make
+    column: str
+    folds: int = 5
+    name: str = "never_seen"
+
+    def fit(self, rows: pd.DataFrame) -> NeverSeen:
+        """Learn one model per group, from all rows but the group's."""
+        fold = self._fold(rows)
+        self.models = [self.make().fit(rows[fold != number]) for number in range(self.folds)]
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give each row the probability of the model that left its group out."""
+        fold = self._fold(rows)
+        found = np.empty(len(rows))
+        for number in np.unique(fold):
+            found[fold == number] = self.models[number].predict(rows[fold == number])
+        return found
+
+    def _fold(self, rows: pd.DataFrame) -> np.ndarray:
+        values = rows[self.column].astype("object")
+        numbers = {name: int(hashlib.sha256(str(name).encode()).hexdigest(), 16) % self.folds for name in set(values)}
+        return values.map(numbers).to_numpy(dtype="int64")

@@ -21,12 +21,12 @@ from models.alternatives import (
     linear_in_ranks,
     random_trees,
 )
-from models.combinations import MeanOf, PerGroup, Stacked
+from models.combinations import MeanOf, NeverSeen, PerGroup, Stacked
 from models.gradient_boosting import Parameters
 from models.model import Model
 from models.targets import TARGETS
 
-__all__ = ["IDEAS", "REFERENCE", "Idea", "ideas_named"]
+__all__ = ["IDEAS", "REFERENCE", "TRUTHS", "Idea", "ideas_named"]
 
 Features = Sequence[str]
 OWN_RECORD = ("trade_drop_rate", "trade_severe_rate", "trade_drops_5y", "trade_years_since_drop")
@@ -35,6 +35,8 @@ BUYERS = ("trade_effective_buyers", "trade_steady_frac", "trade_regular_frac", "
 RISING = ("trade_volatility_5y", "trade_volatility_10y", "trade_usual_change_10y", "trade_buyer_spread")
 FALLING = ("trade_tonnes", "trade_regular_frac", "trade_steady_frac", "trade_share_3y")
 KNOWN_PLACES = "hazards_hit_13w"
+# Columns beside the features that tell of the target year itself: for ceilings only.
+TRUTHS = ("true_world_ratio", "true_supplier_ratio")
 A_YEAR = pd.Timedelta(days=365.25)
 
 
@@ -84,6 +86,18 @@ def _places_known(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.D
     own = {feature.name for feature in features_of() if feature.name.startswith("hazards_")}
     is_known = panel[KNOWN_PLACES].notna().astype("float64")
     return [name for name in names if name not in own] + ["places_known"], panel.assign(places_known=is_known)
+
+
+def _knowing(truths: Sequence[str], names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    return [*names, *truths], panel
+
+
+def _last_years(years: int, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["target_year"] > rows["target_year"].max() - years]
+
+
+def _never_seen(names: Features, target: str, *, column: str) -> Model:
+    return NeverSeen(partial(Boosted, names), column)
 
 
 def _monotone(names: Features, target: str) -> Model:
@@ -153,6 +167,30 @@ IDEAS = (
     ),
     Idea("against-own-past", "Each feature also against the pair's own mean so far.", _boosted, _against_own_past),
     Idea("never-safer", "More swing never lowers the risk, more size never raises it.", _monotone),
+    Idea("five-years", "Learned from the last five target years only.", _boosted, learn=partial(_last_years, 5)),
+    Idea("ten-years", "Learned from the last ten target years only.", _boosted, learn=partial(_last_years, 10)),
+    Idea(
+        "minerals-never-seen",
+        "Each mineral by a model that learned nothing of it.",
+        partial(_never_seen, column="mineral"),
+    ),
+    Idea(
+        "suppliers-never-seen",
+        "Each supplier by a model that learned nothing of it.",
+        partial(_never_seen, column="supplier"),
+    ),
+    Idea(
+        "ceiling-world-total",
+        "No forecast: told the mineral's world exports of the target year against the three years before.",
+        _boosted,
+        partial(_knowing, TRUTHS[:1]),
+    ),
+    Idea(
+        "ceiling-supplier-total",
+        "No forecast: told also the value of all the supplier's exports of other minerals in the target year.",
+        _boosted,
+        partial(_knowing, TRUTHS),
+    ),
     Idea(
         "places-known",
         "Of hazards only whether the catalogue knows a place of the pair: what is hindsight in that family.",

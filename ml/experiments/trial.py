@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from features.errors import ConfigError
+from features.exports import ExportTable, known_exports
 from features.knowledge_time import UTC
 from features.panel import feature_names
-from features.signals.trade import TRACKED_SHARE_FRAC
+from features.signals.trade import TRACKED_SHARE_FRAC, drop_ratio, log_ratio
 from ml import registry, tracking
 from ml.asked import known_moment
 from ml.comparison import ROW_KEY, WITH_PRECISION, compare
@@ -35,7 +36,7 @@ from models.baselines import PairHistory
 from models.forecaster import labelled_rows
 from models.targets import TARGETS, resolved_by
 
-__all__ = ["FINAL", "SPAN", "experiment", "labelled", "measure", "predictions_of"]
+__all__ = ["FINAL", "SPAN", "at_origin", "experiment", "labelled", "measure", "predictions_of", "truths", "verdict"]
 
 # Ideas are chosen on the first span; the second is for one last look.
 SPAN, FINAL = (2006, 2018), (2019, 2023)
@@ -53,12 +54,39 @@ class Task:
 
 
 def labelled(knowledge: Knowledge, origins: Sequence[Origin], target: str) -> pd.DataFrame:
-    """Give the panel of training dates and origins with `target`'s labels of the current year, and `ratio`."""
+    """Give the panel of training dates and origins with `target`'s labels of the current year, `ratio` and `TRUTHS`."""
     dates = sorted({*training_dates(origins[-1].as_of), *(origin.as_of for origin in origins)})
     rows = labelled_rows(knowledge.panel(dates, min_share=TRAINING_SHARE_FRAC), knowledge.labels, target, HORIZON)
     outcome = knowledge.labels.set_index(["mineral", "supplier", "year"])["ratio"]
     at = pd.MultiIndex.from_frame(rows[["mineral", "supplier", "target_year"]])
-    return rows.assign(ratio=outcome.reindex(at).to_numpy())
+    rows = rows.assign(ratio=outcome.reindex(at).to_numpy())
+    return rows.merge(truths(knowledge.exports), on=["mineral", "supplier", "target_year"], how="left")
+
+
+def truths(exports: pd.DataFrame) -> pd.DataFrame:
+    """Tell of each year what no forecast can know: totals against the mean of the three years before, as logarithms.
+
+    Args:
+        exports: what `features.exports.yearly_exports` gave.
+
+    Returns:
+        mineral, supplier, target_year, true_world_ratio (tonnes of the mineral), true_supplier_ratio (value of the
+        supplier's other minerals); one row per pair and year.
+    """
+    table = ExportTable.of(known_exports(exports, exports["available_at"].max()))
+    world = table.by("mineral", table["tonnes"])
+    value = np.nan_to_num(table["value_usd"])
+    others = table.by("supplier", value) - value
+    found = table.pairs.to_frame(index=False)
+    columns = [
+        found.assign(
+            target_year=int(year),
+            true_world_ratio=log_ratio(drop_ratio(world)[:, at], np.ones(len(found))),
+            true_supplier_ratio=log_ratio(drop_ratio(others)[:, at], np.ones(len(found))),
+        )
+        for at, year in enumerate(table.years)
+    ]
+    return pd.concat(columns, ignore_index=True)
 
 
 def at_origin(rows: pd.DataFrame, idea: Idea, features: Sequence[str], target: str, origin: Origin) -> pd.DataFrame:

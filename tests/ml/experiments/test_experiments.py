@@ -11,17 +11,20 @@ import optuna
 import pandas as pd
 import pytest
 
+from features.catalog import Catalog, load_catalog
 from features.errors import BadInput, ConfigError
+from features.exports import yearly_exports
 from ml import tracking
 from ml.experiments import search
-from ml.experiments.ideas import IDEAS, KNOWN_PLACES, REFERENCE, Idea, ideas_named
+from ml.experiments.ideas import IDEAS, KNOWN_PLACES, REFERENCE, TRUTHS, Idea, ideas_named
 from ml.experiments.record import add_to_record, check_first_look, read_record, render_record
-from ml.experiments.trial import at_origin, measure, verdict
+from ml.experiments.trial import at_origin, measure, truths, verdict
 from ml.origins import Origin
 from ml.scores import roc_auc
 from ml.settings import Settings
 from models.gradient_boosting import Parameters
-from tests.builders import utc
+from tests.builders import rows as rows_of
+from tests.builders import series, utc
 
 FEATURES = ("trade_volatility_5y", "trade_tonnes", "trade_drop_rate", "trade_growth_1y")
 YEARS = range(2000, 2016)
@@ -31,8 +34,14 @@ TOLD_APART = [
     for idea in IDEAS
     if idea.name in ("reference", "many-thresholds", "whole-distribution", "stacked", "per-stage", "against-own-past")
     or idea.name in ("ranked-within-pairs", "recent-years-more", "tracked-pairs-only", "places-known")
+    or idea.name in ("five-years", "suppliers-never-seen")
 ]
 LAST = Origin(utc("2015-07-20").to_pydatetime())
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return load_catalog()
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +66,7 @@ def rows() -> pd.DataFrame:
             "as_of": as_of,
             "target_year": years,
             "ratio": ratio,
+            **dict.fromkeys(TRUTHS, np.log(ratio)),
             "label": (ratio < 0.7).astype("float64"),
             "onset": True,
             "share": np.where(pairs < 50, 0.05, 0.005),
@@ -100,6 +110,27 @@ def test_a_measurement_has_the_gain_on_the_same_rows(rows: pd.DataFrame) -> None
     assert verdict(perfect) == "better"
     wrong = measure(base.assign(probability=0.9 - base["label"] * 0.8), base, draws=20)
     assert verdict(wrong) == "worse"
+
+
+def test_who_is_never_seen_has_no_part_in_its_forecast(rows: pd.DataFrame) -> None:
+    (idea,) = [idea for idea in IDEAS if idea.name == "suppliers-never-seen"]
+    one = at_origin(rows, idea, FEATURES, "supply_drop", LAST)
+    is_own = rows["supplier"].eq("S07") & rows["as_of"].lt(utc("2015-01-01"))
+    two = at_origin(
+        rows.assign(label=rows["label"].mask(is_own, 1 - rows["label"])), idea, FEATURES, "supply_drop", LAST
+    )
+    changed = one["probability"].ne(two["probability"])
+    assert changed.any()
+    assert not changed[one["supplier"].eq("S07")].any()
+
+
+def test_the_truth_of_totals_by_hand(catalog: Catalog) -> None:
+    own, other = series("COD", [10, 10, 10, 5]), series("AUS", [10, 10, 10, 25])
+    nickel = series("COD", [4, 4, 4, 1], hs_code="260400")
+    found = truths(yearly_exports(rows_of("trade", [*own, *other, *nickel]), catalog))
+    last = found[found["target_year"].eq(2003) & found["mineral"].eq("cobalt")].set_index("supplier")
+    assert last["true_world_ratio"].to_list() == pytest.approx([np.log(1.5)] * 2)
+    assert last.loc["COD", "true_supplier_ratio"] == pytest.approx(np.log(0.25))
 
 
 def test_an_unknown_idea_is_refused_and_the_reference_always_comes_along() -> None:
