@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from features.errors import OresightError
-from ml import cli_experiments, cli_measures, cli_news, cli_sources, cli_studies
+from ml import cli_drift, cli_experiments, cli_measures, cli_models, cli_news, cli_record, cli_sources, cli_studies
 from ml.cli_options import AsOf, Home, Json, Out, print_json, say
 
 __all__ = ["app", "main"]
@@ -25,6 +25,9 @@ app = typer.Typer(
 app.add_typer(cli_sources.app)
 app.add_typer(cli_studies.app)
 app.add_typer(cli_experiments.app)
+app.add_typer(cli_drift.app)
+app.add_typer(cli_models.app)
+app.add_typer(cli_record.app)
 app.add_typer(cli_news.app, name="news")
 app.add_typer(cli_measures.app)
 
@@ -51,17 +54,24 @@ def weekly(
     home: Home = None,
     top: Annotated[int, typer.Option("--top", min=0, help="How many rows to print.")] = 15,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when any row rests on stale data.")] = False,
+    accept_drift: Annotated[
+        str | None,
+        typer.Option("--accept-drift", metavar="WHY", help="Make a run current although its data look wrong, and why."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Forecast one week (a Monday, this week's by default) and publish it as one run."""
     from ml import commands
 
-    result = commands.weekly(as_of, home=home, say=say)
+    result = commands.weekly(as_of, home=home, say=say, accept_drift=accept_drift)
     if as_json:
         print_json(result.summary)
     else:
         commands.print_weekly(result, top=top)
-    if strict and result.is_degraded:
+    if result.is_held_back:
+        for line in commands.held_back_lines(result):
+            say(line)
+    if result.is_held_back or (strict and result.is_degraded):
         raise typer.Exit(4)
 
 
@@ -225,20 +235,6 @@ def dataset(
         print_json(about)
     else:
         typer.echo(f"{about['rows']} rows of {name} as known on {about['as_of']}: {out}")
-
-
-@app.command()
-def verify(as_of: AsOf = None, home: Home = None, as_json: Json = False) -> None:
-    """Check that a published run still is what was published, and that it meets its contract."""
-    from ml import commands
-
-    about = commands.verify(as_of=as_of, home=home)
-    if as_json:
-        print_json(about)
-    else:
-        typer.echo(
-            f"Run {about['run_id']}: {about['files']} files as published, {about['rows']} rows meet the contract"
-        )
 
 
 @app.command()

@@ -19,15 +19,16 @@ from rich.table import Table
 
 from features import datasets
 from features.catalog import load_catalog
-from features.errors import ConfigError, ContractError, OresightError, UnknownCode
+from features.errors import ConfigError, OresightError, UnknownCode
 from features.knowledge_time import UTC, as_moment, quarter_monday
 from features.panel import feature_names
 from ml import registry
 from ml import weekly as weekly_job
 from ml.asked import known_moment
-from ml.contract import check_forecasts
+from ml.drift.week import is_held_back
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.origins import weekly_date
+from ml.review_commands import reviewer
 from ml.screen import screen
 from ml.settings import load_settings
 from models.explanation import sentences_on_record
@@ -66,16 +67,33 @@ class WeeklyResult:
         return {**self.run.about, "is_new": self.is_new, **files, "report": str(folder / "report.html")}
 
     @property
+    def is_held_back(self) -> bool:
+        """Whether the run was written but did not become current, as its data look wrong."""
+        return is_held_back(self.run.about)
+
+    @property
     def is_degraded(self) -> bool:
         """Whether any row rests on stale data."""
         return bool(self.run.about["stale"])
 
 
-def weekly(as_of: str | None, *, home: Path | None, say: Say) -> WeeklyResult:
-    """Run the weekly job."""
+def weekly(as_of: str | None, *, home: Path | None, say: Say, accept_drift: str | None = None) -> WeeklyResult:
+    """Run the weekly job; `accept_drift` says why a run may pass that would be held back."""
     settings, now = load_settings(home), _now()
-    run, is_new = weekly_job.run_week(settings, weekly_date(as_of, now=now), now=now, say=say)
+    accept = None if accept_drift is None else (accept_drift, reviewer())
+    run, is_new = weekly_job.run_week(settings, weekly_date(as_of, now=now), now=now, say=say, accept=accept)
     return WeeklyResult(run, is_new)
+
+
+def held_back_lines(result: WeeklyResult) -> list[str]:
+    """Say why a run did not become current, and what to do."""
+    about = result.run.about
+    return [
+        f"Held back: the run of {about['week']} is written, and the one before it stays current.",
+        *(f"  {reason}" for reason in about["drift"]["stops"]),
+        f"Look at it with `oresight drift --as-of {about['as_of']}`. If the data are right: "
+        f"`oresight weekly --as-of {about['as_of']} --accept-drift WHY`",
+    ]
 
 
 def print_weekly(result: WeeklyResult, *, top: int) -> None:
@@ -122,7 +140,15 @@ def train(
         raise ConfigError(f"{moment.date()} is in the future; nothing is known then yet")
     store = open_store(settings, now=now)
     served = registry.train(
-        settings, store, moment, promote=promote, now=now, say=say, signals=signal_names(signals), reason=reason
+        settings,
+        store,
+        moment,
+        promote=promote,
+        now=now,
+        say=say,
+        signals=signal_names(signals),
+        reason=reason,
+        by=reviewer(),
     )
     return {
         "version": served.version,
@@ -239,14 +265,3 @@ def _write_parquet(rows: pd.DataFrame, out: Path) -> None:
     aside = out.with_suffix(".parquet.part")
     rows.to_parquet(aside, index=False)
     aside.replace(out)
-
-
-def verify(*, as_of: str | None, home: Path | None) -> dict[str, Any]:
-    """Check the bytes and the contract of a published run."""
-    run = weekly_job.find_run(load_settings(home), None if as_of is None else as_moment(as_of))
-    broken = run.broken_files()
-    if broken:
-        raise ContractError(f"run {run.run_id}: {', '.join(broken)} changed since it was published")
-    rows = run.forecasts()
-    check_forecasts(rows)
-    return {"run_id": run.run_id, "files": len(run.about["files"]), "rows": len(rows)}

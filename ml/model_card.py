@@ -3,8 +3,9 @@
     python -m ml.model_card --backtest DIR --ablation DIR --run RUN
 
 `DIR/scores.json` comes from `oresight backtest`, `DIR/ablation.json` from `oresight
-ablation`, RUN is the folder of a weekly run. Written: `docs/model-card.md`, the marked part of `README.md`, and
-`ml/measured_skill.json`, which ships with the package. No figure in them is typed by hand.
+ablation`, RUN is the folder of a weekly run. Written: `docs/model-card.md`, the marked part of `README.md`,
+`docs/measured/scores.json`, with which a test compares the two, and `ml/measured_skill.json`, which ships with the
+package. No figure in them is typed by hand.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from ml.tracking import ROOT
 from ml.weekly import MEASURED
 from models.targets import TARGETS
 
-__all__ = ["main", "measured_skill", "model_card", "readme_part"]
+__all__ = ["COMMAND", "SCORES", "main", "measured_skill", "model_card", "readme_part", "replace_part"]
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+SCORES = ROOT / "docs" / "measured" / "scores.json"
+COMMAND = "make backtest"
 TEMPLATE = Path(__file__).parent / "templates" / "model-card.md"
 HEADLINE = ("supply_drop", "current_year")
 
@@ -54,15 +57,21 @@ def readme_part(scores: Mapping[str, Any], command: str) -> str:
     return "\n".join([BEGIN, "", head, rule, *short, "", note, "", END])
 
 
-def model_card(
-    scores: Mapping[str, Any], ablation: list[dict[str, Any]], explanations: pd.DataFrame, command: str
-) -> str:
-    """Fill the card's template with the tables of scores, families and features."""
+def model_card(scores: Mapping[str, Any], ablation: Mapping[str, Any], explanations: pd.DataFrame, command: str) -> str:
+    """Fill the card's template with the tables of scores, families and features.
+
+    Args:
+        scores: what `scores.json` of a backtest holds.
+        ablation: what `ablation.json` holds.
+        explanations: of one weekly run.
+    """
+    rows = supply_rows(ablation)
     outcomes = scores["targets"][HEADLINE[0]][HEADLINE[1]]["outcomes"]
     values = {
         "scores": markdown_table(dict(scores)),
-        "ablation": f"{ablation_table(ablation)}\n{HINDSIGHT}",
-        "verdict": verdict(ablation),
+        "ablation": f"{ablation_table(rows)}\n{HINDSIGHT}",
+        "ablation_code": f"commit {ablation['about']['git_commit']}",
+        "verdict": verdict(rows),
         "features": feature_table(explanations),
         "command": command,
         "first": str(scores["as_of_first"])[:10],
@@ -132,13 +141,13 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="folder of a published weekly run")
     arguments = parser.parse_args()
     scores = json.loads((arguments.backtest / "scores.json").read_text())
-    ablation = supply_rows(json.loads((arguments.ablation / "ablation.json").read_text()))
+    ablation = json.loads((arguments.ablation / "ablation.json").read_text())
     explanations = pd.read_parquet(arguments.run / "explanations.parquet")
-    command = "make backtest"
-    MEASURED.write_text(json.dumps(measured_skill(scores, command), indent=1) + "\n")
-    (ROOT / "docs" / "model-card.md").write_text(model_card(scores, ablation, explanations, command))
+    SCORES.write_text(json.dumps(scores, indent=1) + "\n")
+    MEASURED.write_text(json.dumps(measured_skill(scores, COMMAND), indent=1) + "\n")
+    (ROOT / "docs" / "model-card.md").write_text(model_card(scores, ablation, explanations, COMMAND))
     readme = ROOT / "README.md"
-    readme.write_text(replace_part(readme.read_text(), readme_part(scores, command)))
+    readme.write_text(replace_part(readme.read_text(), readme_part(scores, COMMAND)))
 
 
 if __name__ == "__main__":

@@ -19,19 +19,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from features.errors import ContractError, OresightError
+from features.errors import OresightError
 from features.exports import known_exports
 from features.knowledge_time import UTC, iso_week
 from ml import registry, tracking
 from ml.contract import COLUMNS, EXPLANATION_COLUMNS, check_forecasts, conform
+from ml.drift import record
+from ml.drift.publish import html_section, metrics
+from ml.drift.week import check_week, is_held_back, issued_before, summary
 from ml.forecasting import forecast_week
 from ml.knowledge import Knowledge, open_store
+from ml.ledger.issued import record_run
 from ml.publish.weekly_report import render_weekly_report
 from ml.settings import Settings
+from ml.shadow import run_shadow
 
 __all__ = ["MEASURED", "Run", "current_run", "find_run", "previous_run", "run_week"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 # Written by ml.model_card from a backtest; the page quotes it.
 MEASURED = Path(__file__).parent / "measured_skill.json"
 Say = Callable[[str], None]
@@ -99,12 +104,25 @@ def find_run(settings: Settings, as_of: dt.datetime | None) -> Run:
 def previous_run(settings: Settings, as_of: dt.datetime) -> Run | None:
     """Give the newest published run of the week before `as_of`."""
     before = (as_of - dt.timedelta(days=7)).date().isoformat()
-    runs = [run for run in published(settings) if run.about["as_of"] == before]
+    # What was held back was never said to anybody.
+    runs = [run for run in published(settings) if run.about["as_of"] == before and not is_held_back(run.about)]
     return max(runs, key=lambda run: run.about["created_at"]) if runs else None
 
 
-def run_week(settings: Settings, as_of: dt.datetime, *, now: dt.datetime, say: Say) -> tuple[Run, bool]:
+def run_week(
+    settings: Settings,
+    as_of: dt.datetime,
+    *,
+    now: dt.datetime,
+    say: Say,
+    accept: tuple[str, str] | None = None,
+) -> tuple[Run, bool]:
     """Forecast the week of `as_of` and publish it.
+
+    A run whose data look wrong (`ml.drift`) is written, but does not become current.
+
+    Args:
+        accept: why a run that would be held back may pass, and who says so.
 
     Returns:
         The run, and whether it was made now (False: the same run had been published before).
@@ -123,7 +141,9 @@ def run_week(settings: Settings, as_of: dt.datetime, *, now: dt.datetime, say: S
         run = Run(settings.runs / run_id)
         if (run.folder / "run.json").exists():
             say(f"Week {iso_week(as_of)} with the same data and model is published already")
+            _accept(run, accept, now=now)
             _point_current(settings)
+            record_run(settings, run, now=now)  # unless it is there: a kill may have come between the two
             return run, False
         say(f"Forecasting {iso_week(as_of)} ({as_of.date()}) with model {served.version}")
         # Every family is shown, also those the model gives no weight.
@@ -132,17 +152,38 @@ def run_week(settings: Settings, as_of: dt.datetime, *, now: dt.datetime, say: S
         forecasts = conform(forecasts.assign(run_id=run_id, data_digest=digest), COLUMNS)
         explanations = conform(explanations.assign(run_id=run_id), EXPLANATION_COLUMNS)
         check_forecasts(forecasts)
+        drift = check_week(
+            knowledge,
+            forecasts,
+            signals=served.signals,
+            trained_as_of=served.trained_as_of,
+            issued_before=issued_before(published(settings), as_of),
+        )
         is_live = as_of + dt.timedelta(days=7) > now
         about = _about(run_id, as_of, now, served, digest, forecasts, is_live=is_live)
+        about["drift"] = summary(drift)
         aside = settings.runs / f".{run_id}.part"
         aside.mkdir(parents=True)
         say("Writing tables and report")
-        _write(settings, aside, forecasts, explanations, about, knowledge)
+        _write(settings, aside, forecasts, explanations, about, knowledge, drift)
         aside.replace(run.folder)
+        _accept(run, accept, now=now)
+        if is_held_back(run.about):
+            say(f"Held back, the run before stays current: {about['drift']['stops'][0]}")
         _point_current(settings)
+        record_run(settings, run, now=now)
+        if is_live:
+            ids = {"run_id": run_id, "data_digest": digest, "champion": served.version}
+            run_shadow(settings, store, knowledge, as_of, **ids, now=now, say=say)
     say("Logging the run to MLflow")
     _log(settings, run, served.registered_as)
     return run, True
+
+
+def _accept(run: Run, accept: tuple[str, str] | None, *, now: dt.datetime) -> None:
+    if accept is not None:
+        why, by = accept
+        record.accept(run.folder, why=why, by=by, now=now)
 
 
 def _run_id(settings: Settings, as_of: dt.datetime, digest: str, version: str, before: Run | None) -> str:
@@ -169,6 +210,9 @@ def _about(
         "kind": "live" if is_live else "hindcast",
         "created_at": now.astimezone(UTC).isoformat(timespec="seconds"),
         "model_version": served.version,
+        "registered_as": served.registered_as,
+        "model_alias": served.alias,
+        "promotion_line": served.promotion_line,
         "trained_as_of": served.trained_as_of.date().isoformat(),
         "signals": list(served.signals),
         "data_digest": digest,
@@ -187,7 +231,9 @@ def _write(
     explanations: pd.DataFrame,
     about: dict,
     knowledge: Knowledge,
+    drift: pd.DataFrame,
 ) -> None:
+    record.write(folder, drift)
     forecasts.to_parquet(folder / "forecasts.parquet", index=False, compression="zstd")
     forecasts.to_csv(folder / "forecasts.csv", index=False, date_format="%Y-%m-%d")
     explanations.to_parquet(folder / "explanations.parquet", index=False, compression="zstd")
@@ -197,6 +243,7 @@ def _write(
     }
     # The page says nothing of the clock, so that it too is the same for the same run.
     meta = {key: value for key, value in about.items() if key != "created_at"} | {"data_as_of": data_as_of}
+    meta["drift"] = html_section(drift)
     meta["scores"] = json.loads(MEASURED.read_text()) if MEASURED.exists() else None
     meta["tier_limits"] = {
         "guarded": settings.tier_guarded,
@@ -210,9 +257,9 @@ def _write(
 
 
 def _point_current(settings: Settings) -> None:
-    runs = published(settings)
+    runs = [run for run in published(settings) if not is_held_back(run.about)]
     if not runs:
-        raise ContractError("no run to point at")
+        return  # the first run of all was held back
     newest = max(runs, key=lambda run: (run.about["as_of"], run.about["created_at"]))
     aside = settings.runs / "current.json.part"
     aside.write_text(json.dumps({"run_id": newest.run_id, "as_of": newest.about["as_of"]}) + "\n")
@@ -227,7 +274,9 @@ def _log(settings: Settings, run: Run, registered_as: str) -> None:
         with tracking.parent_run(mlflow, f"weekly {about['week']}", params, tags):
             counts = {f"tier_{tier}": count for tier, count in about["tiers"].items()}
             mlflow.log_metrics({"pairs": about["pairs"], "abstained": about["abstained"], **counts})
-            for name in ("forecasts.csv", "report.html", "run.json"):
+            drift = record.load(run.folder)
+            mlflow.log_metrics({} if drift is None else metrics(drift))
+            for name in ("forecasts.csv", "report.html", "run.json", record.FILE):
                 mlflow.log_artifact(str(run.folder / name))
 
 

@@ -8,18 +8,20 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from features.errors import BadInput, ConfigError
+from features.errors import BadInput, ConfigError, ContractError
 from features.knowledge_time import UTC, as_moment
 from features.signals.declaration import Signal
 from features.store import Store
 from ml import registry, tracking
 from ml.knowledge import Knowledge, open_store
+from ml.registry import aliases, model_contract
 from ml.settings import Settings
 from ml.weekly import Run
 from models.forecaster import Forecaster
@@ -69,11 +71,11 @@ class Desk:
     @property
     def champion(self) -> str | None:
         with tracking.mlflow_at(self.settings) as mlflow:
-            found = registry._by_alias(mlflow.MlflowClient())
+            found = aliases.version_at(mlflow.MlflowClient(), "champion")
         return None if found is None else str(found.version)
 
     @property
-    def promotions(self) -> list[dict[str, str]]:
+    def promotions(self) -> list[dict[str, Any]]:
         path = self.settings.home / "promotions.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -110,13 +112,20 @@ def test_the_first_live_week_makes_a_champion_also_of_a_model_that_is_there_alre
     served = desk.live("2005-02-14")
     assert desk.trained == 0
     assert desk.champion == served.registered_as == "1"
+    assert (served.alias, served.promotion_line) == ("champion", 1)
     assert desk.promotions == [
         {
             "at": "2005-02-15T00:00:00+00:00",
             "alias": "champion",
+            "action": "promoted",
             "registered_as": "1",
             "version": served.version,
+            "from_registered_as": None,
+            "from_version": None,
+            "by": "oresight",
             "reason": "no champion yet",
+            "evidence": None,
+            "forced": False,
         }
     ]
     desk.live("2005-02-21")
@@ -133,6 +142,49 @@ def test_a_champion_serves_from_its_training_on_and_never_a_week_before_it(desk:
     assert on_the_day.version == later.version == champion.version
     assert desk.trained == 1
     assert len(desk.promotions) == 1
+
+
+def test_a_week_after_a_kill_between_log_and_alias_puts_the_alias_back(desk: Desk) -> None:
+    served = desk.live("2005-02-14")
+    with tracking.mlflow_at(desk.settings) as mlflow:
+        mlflow.MlflowClient().delete_registered_model_alias("oresight", "champion")
+    again = desk.live("2005-02-21")
+    assert (again.version, again.alias, again.promotion_line) == (served.version, "champion", 1)
+    assert desk.champion == served.registered_as
+    (told,) = [line for line in desk.said if "put back" in line]
+    assert told.startswith("The alias champion stands nowhere in the registry, and line 1 of promotions.jsonl says 1")
+    assert len(desk.promotions) == 1
+
+
+@pytest.fixture
+def other_units(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Give what makes the code declare every feature in another unit."""
+    real = model_contract.features_of
+
+    def change() -> None:
+        monkeypatch.setattr(
+            model_contract, "features_of", lambda signals: [replace(each, unit="other") for each in real(signals)]
+        )
+
+    return change
+
+
+def test_a_champion_whose_features_mean_something_else_is_refused(desk: Desk, other_units: Callable[[], None]) -> None:
+    desk.live("2005-02-14")
+    other_units()
+    with pytest.raises(ContractError, match=r"\(oresight 1\) cannot .*: feature trade_.*oresight train --promote"):
+        desk.live("2005-02-21")
+    assert desk.trained == 0
+
+
+def test_a_replay_takes_no_model_whose_features_meant_something_else(
+    desk: Desk, asked: list[tuple[dt.datetime, bool]], other_units: Callable[[], None]
+) -> None:
+    desk.hindcast("2005-02-07")
+    assert asked == []
+    other_units()
+    desk.hindcast("2005-02-07")
+    assert asked == [(as_moment("2005-01-03"), False)]
 
 
 def test_a_live_week_before_the_champion_gets_its_own_model_and_takes_no_alias(desk: Desk) -> None:

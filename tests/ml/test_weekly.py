@@ -32,6 +32,7 @@ from features.store import Store
 from ml import knowledge as knowledge_module
 from ml import registry, weekly
 from ml.contract import check_forecasts
+from ml.drift.measures import as_table, row
 from ml.knowledge import Knowledge, open_store
 from ml.settings import Settings
 from ml.weekly import Run, current_run, find_run, previous_run, published, run_week
@@ -41,7 +42,7 @@ from tests.ml.test_contract import good_table
 
 A_DAY = dt.timedelta(days=1)
 WEEKS = ["2019-05-27", "2019-06-03", "2019-06-10"]
-PUBLISHED = ["explanations.parquet", "forecasts.csv", "forecasts.parquet", "report.html", "run.json"]
+PUBLISHED = ["drift.json", "explanations.parquet", "forecasts.csv", "forecasts.parquet", "report.html", "run.json"]
 
 
 def quiet(line: str) -> None:
@@ -65,8 +66,8 @@ class Desk:
         self.given: list[pd.DataFrame | None] = []
         self.spoil: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
 
-    def run(self, week: str, *, now: dt.datetime | None = None) -> tuple[Run, bool]:
-        return run_week(self.settings, as_moment(week), now=now or as_moment(week) + A_DAY, say=quiet)
+    def run(self, week: str, *, now: dt.datetime | None = None, **how: Any) -> tuple[Run, bool]:
+        return run_week(self.settings, as_moment(week), now=now or as_moment(week) + A_DAY, say=quiet, **how)
 
     def current(self) -> str | None:
         run = current_run(self.settings)
@@ -107,6 +108,7 @@ def new_desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., D
         "Knowledge",
         lambda store, as_of, *_: SimpleNamespace(as_of=as_of, exports=exports, tables={}),
     )
+    monkeypatch.setattr(weekly, "check_week", lambda *_, **__: as_table([]))
     monkeypatch.setattr(weekly, "render_weekly_report", lambda forecasts, *_: f"<p>{len(forecasts)} rows</p>")
     return make
 
@@ -114,6 +116,37 @@ def new_desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., D
 @pytest.fixture
 def desk(new_desk: Callable[..., Desk]) -> Desk:
     return new_desk()
+
+
+# ---- what is held back ----------------------------------------------------------------------------
+
+SPOILT = row("stop", "jump", "trade", "trade.baci.quantity_tonnes", 1000.0, 3.0, "The newest figures are 1,000 times.")
+
+
+def test_a_run_on_spoilt_data_is_written_and_the_one_before_stays_current(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.run("2019-06-03")
+    monkeypatch.setattr(weekly, "check_week", lambda *_, **__: as_table([SPOILT]))
+    run, is_new = desk.run("2019-06-10")
+    assert is_new
+    assert run.about["drift"]["stops"] == ["The newest figures are 1,000 times."]
+    assert desk.current() == "2019-06-03"
+    # What was never said to anybody is no week before.
+    assert previous_run(desk.settings, as_moment("2019-06-17")) is None
+    again, is_new = desk.run("2019-06-10")
+    assert (again.folder, is_new) == (run.folder, False)
+    assert desk.current() == "2019-06-03"
+    passed, _ = desk.run("2019-06-10", accept=("BACI counts kilograms now", "ada"))
+    assert desk.current() == "2019-06-10"
+    assert passed.about["drift"]["accepted"]["why"] == "BACI counts kilograms now"
+    assert not passed.broken_files()
+
+
+def test_a_first_run_that_is_held_back_leaves_no_current_one(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weekly, "check_week", lambda *_, **__: as_table([SPOILT]))
+    desk.run("2019-06-03")
+    assert desk.current() is None
 
 
 # ---- what is published ---------------------------------------------------------------------------
@@ -319,8 +352,8 @@ def test_a_run_that_is_killed_at_any_step_changes_nothing_and_the_next_call_fini
     desk.run("2019-05-27")
     with killed_at(None) as steps:
         clean, _ = desk.run("2019-06-03")
-    # The folder aside, three tables, the page, run.json, the rename, current.json written aside and renamed.
-    assert len(steps) == 9
+    # The folder aside, drift and three tables, the page, run.json, the rename, current.json written aside and renamed.
+    assert len(steps) == 10
     for number in range(len(steps)):
         desk = new_desk(f"killed-{number}")
         before, _ = desk.run("2019-05-27")
