@@ -89,7 +89,7 @@ setup-dev: $(DEV) $(PACKAGE) ## The same, with the development tools of requirem
 
 # ---- running it --------------------------------------------------------------------------------
 
-.PHONY: forecast backtest ablation train demo bench
+.PHONY: forecast backtest ablation scorecard train demo bench
 forecast: setup ## Write this week's run and print the top of its table (AS_OF=YYYY-MM-DD for another week)
 	@$(BIN)/oresight weekly $(if $(AS_OF),--as-of '$(AS_OF)')
 
@@ -98,6 +98,12 @@ backtest: setup ## Score every target over rolling origins (TARGET=supply_drop f
 
 ablation: setup ## Say what each feature family earns on each target (OUT=folder); an hour on two cores
 	@$(BIN)/oresight ablation --out '$(or $(OUT),$(STATE)/ablation)'
+
+scorecard: setup ## Score every target, every replayed week, and what was never learned from (OUT=folder); 15 minutes
+	@$(BIN)/oresight backtest --out '$(or $(OUT),$(STATE)/scorecard)/backtest'
+	@$(BIN)/oresight hindcast
+	@$(BIN)/oresight track-record --out '$(or $(OUT),$(STATE)/scorecard)/track-record'
+	@$(BIN)/oresight experiment minerals-never-seen suppliers-never-seen --out '$(or $(OUT),$(STATE)/scorecard)/never-seen'
 
 train: setup ## Train and register a model on what is known at the start of this quarter
 	@$(BIN)/oresight train

@@ -19,10 +19,10 @@ __all__ = ["HINDSIGHT", "ablation_table", "held_rows", "render_ablation", "weeks
 CHANCE = 0.025
 # Said wherever the family is measured: its gain would be read as foresight otherwise.
 HINDSIGHT = (
-    "**A gain of `hazards` is hindsight as long as *when* does not gain.** Which places the catalogue of producing "
-    "regions knows, and for what share of a country's output, is today's knowledge, and the family has that as a "
-    "column (`hazards_share_located`). Added to trade by itself, that column gains as much AUC on drops of exports as "
-    "the whole family. The family therefore stays off in the champion, whatever the rule says.\n"
+    "**Where `hazards` gains in *who* alone, suspect hindsight.** Which mines and plants the catalogue of producing "
+    "regions knows is today's knowledge, so whether a pair has any figure of the family tells what nobody could know "
+    "then. `oresight experiment places-known --signals trade,hazards` shows what that alone gives. The family stays "
+    "off in the champion until *when* gains, whatever the rule says.\n"
 )
 COLUMNS = ["added", "target", "horizon", "slice"]
 Row = Mapping[str, Any]

@@ -32,8 +32,8 @@ REFERENCE_YEARS = 10
 FEWEST_YEARS = 4
 # Of fewer known values neither a spread nor a middle is worth anything; so little is a matter of missing values.
 FEWEST_VALUES = 30
-# They count how long the record is, so they rise every year and say nothing about the figures.
-RECORD_LENGTHS = ("trade_years_exporting", "prices_years_known")
+# What counts how long the record is rises every year and says nothing about the figures.
+RECORD_LENGTHS = ("prices_years_known",)
 
 
 @dataclass(frozen=True, slots=True)

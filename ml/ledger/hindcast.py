@@ -39,6 +39,7 @@ from ml.ledger.entries import entry_rows
 from ml.ledger.replay import forecast_weeks
 from ml.origins import training_dates
 from ml.registry import champion_signals
+from ml.registry.model_contract import contract_of
 from ml.settings import Settings
 from models.forecaster import Forecaster
 from models.gradient_boosting import Parameters
@@ -149,12 +150,15 @@ def _quarters(settings: Settings, store: Store, weeks: Sequence[dt.datetime], pa
     digests = digests_at(store, [*weeks, *of_cutoff])
     found = []
     for cutoff, own in of_cutoff.items():
+        signals = champion_signals(store, cutoff)
         of_week = tuple(digests[week] for week in own)
         about = [
             [week.isoformat() for week in own],
             of_week,
             digests[cutoff],
-            champion_signals(store, cutoff),
+            signals,
+            # Code that learns from other features makes other forecasts of the same facts.
+            contract_of(signals).digest,
             asdict(parameters),
             _limits(settings),
             FORMAT_VERSION,

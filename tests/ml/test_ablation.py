@@ -444,7 +444,7 @@ def test_all_targets_stand_on_one_page_with_what_could_not_be_measured(
     text = (out / "ablation.md").read_text()
     assert text == page.read_text() == result.page
     assert text.startswith("# What each family of facts earns: measured\n\n**In short**, on `supply_drop`")
-    assert "A gain of `hazards` is hindsight" in text
+    assert "Where `hazards` gains in *who* alone, suspect hindsight" in text
     short = text.splitlines()[2]
     assert "earns its place on `supply_drop` (current year AUC +" in short
     assert "`incidents`: makes worse `supply_drop` (current year AUC -" in short

@@ -1,12 +1,17 @@
-"""The model card's verdict follows its table."""
+"""The model card's verdict follows its table, and README and card say what was measured."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 
 from features.errors import ContractError
 from ml.ablation_report import ablation_table
-from ml.model_card import supply_rows, verdict
+from ml.model_card import COMMAND, SCORES, readme_part, replace_part, supply_rows, verdict
+from ml.score_table import markdown_table
+from ml.weekly import MEASURED
 
 
 def row(added: str, low: float, *, part: str = "onset", metric: str = "when") -> dict:
@@ -35,3 +40,12 @@ def test_the_card_is_about_drops_of_exports_and_says_what_could_not_be_measured(
     assert rows == own
     assert "`mirror_trade`" in verdict(rows)
     assert "no facts in this store" in ablation_table([absent])
+
+
+def test_the_readme_and_the_card_have_the_figures_that_were_measured(repo_root: Path) -> None:
+    scores = json.loads(SCORES.read_text())
+    readme = (repo_root / "README.md").read_text()
+    assert replace_part(readme, readme_part(scores, COMMAND)) == readme
+    assert markdown_table(scores).strip() in (repo_root / "docs" / "model-card.md").read_text()
+    onset = scores["targets"]["supply_drop"]["current_year"]["slices"]["onset"]["models"]["lightgbm"]
+    assert json.loads(MEASURED.read_text())["onset_auc"] == onset["roc_auc"]
