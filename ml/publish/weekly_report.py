@@ -38,7 +38,7 @@ USUAL_YEARS = 5
 MOVED_FROM = 0.005  # half a percentage point: less is not worth a minister's minute
 SIGNAL_NAMES = {"restrictions": "Export measures", "trade": "Trade record"}
 PAIR = ["mineral", "supplier"]
-OPTIONAL = ("trained_as_of", "data_as_of", "counts")
+OPTIONAL = ("trained_as_of", "data_as_of", "counts", "drift")
 
 
 def render_weekly_report(forecasts: pd.DataFrame, explanations: pd.DataFrame, meta: Json, history: pd.DataFrame) -> str:
@@ -48,8 +48,9 @@ def render_weekly_report(forecasts: pd.DataFrame, explanations: pd.DataFrame, me
         forecasts: the run's forecast rows; may be empty or abstain throughout.
         explanations: its explanation rows: target, horizon, mineral, supplier, signal, contribution.
         meta: `as_of` (ISO date), `week`, `run_id` and `kind` (`live` or another); optional `trained_as_of`,
-            `data_as_of` (dataset -> ISO date), `counts` (name -> number), `tier_limits` (tier -> lower bound)
-            and `scores`: `onset_auc` and `when`, each with value, low, high; `ece`; `source`, the command.
+            `data_as_of` (dataset -> ISO date), `counts` (name -> number), `tier_limits` (tier -> lower bound), `drift`
+            (a section of the page) and `scores`: `onset_auc` and `when`, each with value, low, high; `ece`; `source`,
+            the command.
         history: mineral, supplier, year, tonnes of every exporter as known at `as_of`, one row each.
 
     Raises:

@@ -60,6 +60,9 @@ def test_ratios_and_shares_stay_in_their_range(built: pd.DataFrame):
         values = built[feature.name].dropna()
         if feature.unit == "log_ratio":
             assert values.between(-8, 8).all(), feature.name
+        elif feature.name == "trade_buyer_spread":
+            # One year in five with all the sales, from one buyer: the mean times the root of four.
+            assert values.between(0, 2 + 1e-9).all()
         elif feature.unit == "frac" and feature.name != "trade_share_change":
             assert values.between(-1e-9, 1 + 1e-9).all(), feature.name
         elif feature.unit in ("count", "rank", "years", "tonnes_log", "usd_log"):

@@ -109,6 +109,8 @@ def new_desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., D
         lambda store, as_of, *_: SimpleNamespace(as_of=as_of, exports=exports, tables={}),
     )
     monkeypatch.setattr(weekly, "check_week", lambda *_, **__: as_table([]))
+    # It would open MLflow's database in every home.
+    monkeypatch.setattr(weekly, "run_shadow", lambda *_, **__: None)
     monkeypatch.setattr(weekly, "render_weekly_report", lambda forecasts, *_: f"<p>{len(forecasts)} rows</p>")
     return make
 
