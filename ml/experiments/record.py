@@ -34,6 +34,8 @@ WHEN = (
     " hardly does."
     "\n"
 )
+# Of intervals of 95 % around nothing, that many lie above zero.
+CHANCE = 0.025
 Row = Mapping[str, Any]
 
 
@@ -91,10 +93,13 @@ def render_record(rows: Sequence[Row], *, command: str) -> str:
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         groups.setdefault(tuple(row[name] for name in ("span", "target", "signals", "origins")), []).append(row)
-    looks = sorted({row["date"] for row in rows if row["span"] == "final"})
-    seen = f"looked at on {', '.join(looks)}" if looks else "not looked at yet"
+    dates = sorted({row["date"] for row in rows if row["span"] == "final"})
+    seen = f"looked at on {', '.join(dates)}" if dates else "not looked at yet"
+    looks = sum(f"{metric}_gain" in row for row in rows for metric in METRICS)
     sections = ["# Experiments\n", WHAT, WHEN]
     sections += [
+        f"{looks} intervals of gains were looked at; if nothing were worth anything, about {CHANCE * looks:.0f} of "
+        "them would lie above zero by chance and as many below. One narrow gain is no reason to keep an idea.\n",
         f"Ideas are chosen on the earlier origins. The final span, the last five origins, was {seen}.\n",
         f"Made by `{command}` from the record beside it; edit nothing here by hand.\n",
     ]
