@@ -21,8 +21,8 @@ CHANCE = 0.025
 HINDSIGHT = (
     "**Where `hazards` gains in *who* alone, suspect hindsight.** Which mines and plants the catalogue of producing "
     "regions knows is today's knowledge, so whether a pair has any figure of the family tells what nobody could know "
-    "then. `oresight experiment places-known --signals trade,hazards` shows what that alone gives. The family stays "
-    "off in the champion until *when* gains, whatever the rule says.\n"
+    "then. That alone gives drops of exports all that the family adds (`oresight experiment places-known --signals "
+    "trade,hazards`). The family stays off in the champion until *when* gains, whatever the rule says.\n"
 )
 COLUMNS = ["added", "target", "horizon", "slice"]
 Row = Mapping[str, Any]
