@@ -110,7 +110,11 @@ def render_record(rows: Sequence[Row], *, command: str) -> str:
 
 def _table(rows: Sequence[Row]) -> str:
     heads = ["date", "idea", "what changes", "n", *METRICS.values(), "verdict"]
-    ordered = sorted(rows, key=lambda row: (row["idea"] != REFERENCE.name, -_value(row, "roc_auc_gain"), row["date"]))
+    # Measured again with newer code or facts: the newest counts, the record keeps all.
+    newest = {row["idea"]: row for row in rows}
+    ordered = sorted(
+        newest.values(), key=lambda row: (row["idea"] != REFERENCE.name, -_value(row, "roc_auc_gain"), row["date"])
+    )
     lines = [
         [
             row["date"],

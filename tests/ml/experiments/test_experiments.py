@@ -159,8 +159,11 @@ def test_the_record_keeps_each_result_once_and_shows_all(tmp_path: Path) -> None
     page = render_record(read_record(path), command="x")
     assert "| 2026-01-02 | `analogues` | A change. | 100 | 0.700 (-0.020 [-0.030, -0.010]) |" in page
     assert "not looked at yet" in page
+    add_to_record(path, [lost | {"git_commit": "later", "date": "2026-03-03"}])
+    assert len(read_record(path)) == 4
+    assert render_record(read_record(path), command="x").count("`analogues`") == 1
     path.write_text(path.read_text() + "{broken\n")
-    with pytest.raises(BadInput, match=r"record\.jsonl, line 4"):
+    with pytest.raises(BadInput, match=r"record\.jsonl, line 5"):
         read_record(path)
 
 
