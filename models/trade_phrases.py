@@ -65,7 +65,7 @@ PHRASES = {  # feature -> theme and template
     "trade_top_buyer": "buyers: the largest buyer takes {percent}",
     "trade_buyers_lost": "buyers: buyers with {percent} of sales were lost between {year_1} and {year}",
     "trade_effective_buyers": "buyers: over three years sales as spread as over {weight} equal buyers",
-    "trade_steady_frac": "buyers: buyers took at least {percent} of what they take in a year in each of three years",
+    "trade_steady_frac": "buyers: the steady part of sales, taken in each of three years, is {percent}",
     "trade_regular_frac": "buyers: {percent} of three years' sales went to buyers of every one of five years",
     "trade_buyer_spread": "volatility: swings of single buyers make exports uncertain by {percent} a year",
     "trade_unit_value_vs_world": "price: price per tonne in {year} was {against} the world's",
