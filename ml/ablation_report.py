@@ -92,7 +92,7 @@ def render_ablation(
         "is weak evidence.\n",
         "Gains are against the base on the same rows and the same bootstrap draws (minerals and years as blocks); "
         "brackets are 95 % intervals. *Who* is concordance within one date, *when* within one pair (within one mineral "
-        "for prices); 0.5 is a coin. AP is average precision. Onset rows are those on which the event would be new, "
+        "for prices). AP is average precision. Onset rows are those on which the event would be new, "
         "continuation rows those on which it already is under way.\n",
         HINDSIGHT if any(row["added"] == "hazards" for row in rows) else "",
         "## How often a family had anything to say\n",
