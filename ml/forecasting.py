@@ -21,9 +21,10 @@ from ml.knowledge import Knowledge
 from ml.registry import Served
 from ml.settings import Settings
 from models.explanation import context_rows, driver_sentences, explanation_rows
+from models.forecaster import Forecaster
 from models.targets import MAX_IMPUTED_FRAC
 
-__all__ = ["abstention_reasons", "forecast_week", "with_revisions_known"]
+__all__ = ["abstained_rows", "abstention_reasons", "expected_year", "forecast_week", "with_revisions_known"]
 
 # Datasets whose further versions are news, not corrections of what was said before.
 EVENTS = (
@@ -51,9 +52,8 @@ def forecast_week(
     Args:
         issued_before: the published forecasts of the week before, None when there are none.
     """
-    as_of, forecaster = knowledge.as_of, served.forecaster
-    panel = knowledge.panel([as_of])
-    reasons = abstention_reasons(panel, served)
+    as_of, forecaster, panel = knowledge.as_of, served.forecaster, knowledge.current_panel
+    reasons = abstention_reasons(panel, forecaster)
     usable = panel[reasons.isna()].reset_index(drop=True)
     rows = forecaster.predict(usable).drop(columns="raw_score")
     rows = rows.merge(_last_week(knowledge, served, issued_before), on=KEY, how="left", validate="one_to_one")
@@ -68,13 +68,14 @@ def forecast_week(
     rows = rows.assign(alert=alert_of(rows)).drop(columns="is_major")
     explanations = _explanations(served, usable)
     rows = rows.merge(_drivers(explanations, usable), on=["target", "horizon", "mineral", "supplier"], how="left")
-    rows = pd.concat([rows, _abstained(panel, reasons, served)], ignore_index=True)
+    changes = ("probability_previous", "change", "change_data", "change_revision", "change_model")
+    held = abstained_rows(panel, reasons, forecaster)
+    held = held.assign(**dict.fromkeys(changes, np.nan), **dict.fromkeys(("driver_1", "driver_2", "driver_3")))
+    rows = pd.concat([rows, held], ignore_index=True)
     facts = panel[["mineral", "supplier", "stage", "trade_known_at", "trade_last_year"]]
     rows = rows.merge(facts, on=["mineral", "supplier"], validate="many_to_one")
-    lag = baci.SPEC.lag
-    expected = lag.newest_year(as_of - GRACE) if isinstance(lag, Lag) else 0
     rows = rows.assign(
-        stale=rows["trade_last_year"] < expected, model_name=forecaster.name, model_version=served.version
+        stale=rows["trade_last_year"] < expected_year(as_of), model_name=forecaster.name, model_version=served.version
     )
     rows = rows.rename(columns={"trade_known_at": "data_as_of"}).drop(columns="trade_last_year")
     rank = rows["probability"].fillna(-1.0).rank(ascending=False, method="first")
@@ -92,12 +93,18 @@ def alert_of(rows: pd.DataFrame) -> pd.Series:
     return rows["is_major"] & rows["tier"].isin(["elevated", "severe"]) & is_raised
 
 
-def abstention_reasons(panel: pd.DataFrame, served: Served) -> pd.Series:
+def expected_year(as_of: dt.datetime) -> int:
+    """Give the newest year of trade that should be known at `as_of`; rows that know less are stale."""
+    lag = baci.SPEC.lag
+    return lag.newest_year(as_of - GRACE) if isinstance(lag, Lag) else 0
+
+
+def abstention_reasons(panel: pd.DataFrame, forecaster: Forecaster) -> pd.Series:
     """Say per row why no forecast is given; missing where one is."""
     reasons = pd.Series(None, index=panel.index, dtype="str")
     imputed = panel["trade_imputed"] > MAX_IMPUTED_FRAC
     reasons = reasons.mask(imputed, "more than half of the last known year's value has an imputed quantity")
-    gaps = panel[served.forecaster.never_missing].isna()
+    gaps = panel[forecaster.never_missing].isna()
     for name in gaps.columns[gaps.any()]:
         reasons = reasons.mask(gaps[name] & reasons.isna(), f"{name} is unknown, which it never was in training")
     return reasons
@@ -151,7 +158,7 @@ def _signals_of(knowledge: Knowledge, served: Served) -> list[Signal]:
 
 
 def _predict(panel: pd.DataFrame, served: Served) -> pd.DataFrame:
-    usable = panel[abstention_reasons(panel, served).isna()].reset_index(drop=True)
+    usable = panel[abstention_reasons(panel, served.forecaster).isna()].reset_index(drop=True)
     return served.forecaster.predict(usable)[[*KEY, "probability"]]
 
 
@@ -213,22 +220,16 @@ def _drivers(explanations: pd.DataFrame, usable: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _abstained(panel: pd.DataFrame, reasons: pd.Series, served: Served) -> pd.DataFrame:
+def abstained_rows(panel: pd.DataFrame, reasons: pd.Series, forecaster: Forecaster) -> pd.DataFrame:
+    """Give the rows of the pairs of `panel` that have a reason: window, onset and base rate, and no probability."""
     held = panel[reasons.notna()].reset_index(drop=True)
     why = reasons[reasons.notna()].reset_index(drop=True)
-    template = served.forecaster.frame_of(held)
-    missing = dict.fromkeys(
-        ["probability", "p_low", "p_high", "probability_previous", "change", "change_data", "change_revision"], np.nan
-    )
-    times = len(template) // max(len(held), 1)
-    return template.assign(
-        **missing,
-        change_model=np.nan,
-        tier=pd.Series(None, index=template.index, dtype="str"),
+    rows = forecaster.frame_of(held)
+    times = len(rows) // max(len(held), 1)
+    return rows.assign(
+        **dict.fromkeys(["probability", "p_low", "p_high"], np.nan),
+        tier=pd.Series(None, index=rows.index, dtype="str"),
         alert=False,
         abstained=True,
         reason=np.tile(why.to_numpy(), times),
-        driver_1=None,
-        driver_2=None,
-        driver_3=None,
     )

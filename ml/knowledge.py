@@ -124,6 +124,11 @@ class Knowledge:
         """Every pair-year that is resolved by `as_of`."""
         return label_table(self.exports)
 
+    @cached_property
+    def current_panel(self) -> pd.DataFrame:
+        """The panel at `as_of` itself, which a weekly run reads several times; not to be changed."""
+        return self.panel([self.as_of])
+
     def panel(
         self,
         as_ofs: Sequence[dt.datetime],

@@ -118,7 +118,7 @@ def _by_year(dates: list[dt.datetime]) -> dict[int, list[dt.datetime]]:
 
 
 def _forecast(served: registry.Served, panel: pd.DataFrame) -> pd.DataFrame:
-    usable = panel[abstention_reasons(panel, served).isna()].reset_index(drop=True)
+    usable = panel[abstention_reasons(panel, served.forecaster).isna()].reset_index(drop=True)
     return served.forecaster.predict(usable)[list(forecasts.ISSUED)]
 
 

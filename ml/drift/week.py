@@ -14,7 +14,7 @@ from features.panel import feature_names
 from ml.drift import ages, figures, forecasts
 from ml.drift.limits import LIMITS, Limits
 from ml.drift.measures import as_table, findings, worst_level
-from ml.drift.profile import Profile, check, like_dates, profile
+from ml.drift.profile import check, like_dates, profile
 from ml.knowledge import Knowledge, signals_named
 
 __all__ = ["check_facts", "check_revised", "check_week", "is_held_back", "issued_before", "summary"]
@@ -41,8 +41,6 @@ def check_week(
     signals: Sequence[str],
     trained_as_of: dt.datetime,
     issued_before: pd.DataFrame | None = None,
-    before: Profile | None = None,
-    panel: pd.DataFrame | None = None,
     limits: Limits = LIMITS,
 ) -> pd.DataFrame:
     """Measure everything about one week.
@@ -53,8 +51,6 @@ def check_week(
         signals: the families the served model reads.
         trained_as_of: when it was trained; profiles rest on years before that.
         issued_before: forecast rows of earlier weeks, for calibration; without them there is none.
-        before: the profile of like weeks, if it is at hand.
-        panel: the week's panel, if it is at hand.
 
     Returns:
         The table of `ml.drift.measures`, the gravest first, also with what is fine.
@@ -62,11 +58,9 @@ def check_week(
     as_of = knowledge.as_of
     names = feature_names(knowledge.signals)
     weighted = feature_names(signals_named(signals))
-    if before is None:
-        before = profile(knowledge.panel(like_dates(as_of, trained_as_of)), names)
-    panel = knowledge.panel([as_of]) if panel is None else panel
+    before = profile(knowledge.panel(like_dates(as_of, trained_as_of)), names)
     rows = [
-        *check(before, panel, weighted=weighted, limits=limits),
+        *check(before, knowledge.current_panel, weighted=weighted, limits=limits),
         *check_facts(knowledge.tables, as_of, signals=signals, limits=limits),
         *forecasts.check_predictions(issued_now, limits=limits),
     ]

@@ -108,7 +108,7 @@ def assert_adds_up(table: pd.DataFrame) -> None:
 def recomputed(knowledge: Knowledge, served: registry.Served, date: dt.datetime) -> pd.DataFrame:
     """What the model gives for `date`, found by window, from the panel as known now."""
     panel = knowledge.panel([date])
-    usable = panel[abstention_reasons(panel, served).isna()]
+    usable = panel[abstention_reasons(panel, served.forecaster).isna()]
     return served.forecaster.predict(usable)[["target", *PAIR, "window_start", "probability"]]
 
 
@@ -272,7 +272,7 @@ def test_a_revision_known_since_last_week_moves_its_pair_and_is_called_a_revisio
     steps = all_steps({**knowledge.tables, "trade": history}, knowledge.catalog, knowledge.signals)
     panel = build_panel(steps, knowledge.catalog, [as_moment(QUIET) - WEEK], knowledge.signals)
     then = recomputed(knowledge, served, as_moment(QUIET) - WEEK)
-    again = served.forecaster.predict(panel[abstention_reasons(panel, served).isna()])[list(then.columns)]
+    again = served.forecaster.predict(panel[abstention_reasons(panel, served.forecaster).isna()])[list(then.columns)]
     both = beside(beside(told, then).rename(columns={"was": "first"}), again)
     assert len(both) > 500
     np.testing.assert_allclose(both["change_revision"], both["was"] - both["first"], rtol=0, atol=1e-9)
@@ -465,7 +465,7 @@ def test_age_beyond_what_was_learned_from_widens_the_interval_and_leaves_the_pro
     known: Callable[[str], Knowledge], served: registry.Served
 ) -> None:
     panel = known(QUIET).panel([as_moment(QUIET)])
-    panel = panel[abstention_reasons(panel, served).isna()]
+    panel = panel[abstention_reasons(panel, served.forecaster).isna()]
     # The longest lead that is learned is four years.
     fresh, stale, older = (
         served.forecaster.predict(panel.assign(trade_data_age_years=age)).query("horizon == 'current_year'")
