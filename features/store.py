@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from features import datasets
 from features.errors import BadInput, OresightError
 
-__all__ = ["Store", "connect"]
+__all__ = ["Store", "connect", "digest_of", "folded"]
 
 
 def connect(memory_limit: str = "4GB", threads: int = 2, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -36,6 +36,22 @@ def connect(memory_limit: str = "4GB", threads: int = 2, spill: Path | None = No
     if spill is not None:
         settings |= {"temp_directory": str(spill), "max_temp_directory_size": "8GB"}
     return duckdb.connect(":memory:", config=settings)
+
+
+def folded(name: str) -> str:
+    """Give the SQL of the exclusive-or of all row hashes of dataset `name`: no order and no batch borders change it."""
+    spec = datasets.dataset(name)
+    # Moments as integers: text would depend on the machine's time zone.
+    moments = {c for c, field in spec.schema.columns.items() if str(field.dtype).startswith("datetime64")}
+    cells = [f"epoch_us({c})" if c in moments else c for c in spec.columns]
+    row = "concat_ws('|', " + ", ".join(f"COALESCE({cell}::VARCHAR, '')" for cell in cells) + ")"
+    return f"bit_xor(md5_number({row}))::VARCHAR"
+
+
+def digest_of(parts: Iterable[tuple[str, int, object]]) -> str:
+    """Give the digest of datasets that hold rows, each as name, rows and what `folded` made of them; in their order."""
+    text = "\n".join(f"{name}:{rows}:{hashes}" for name, rows, hashes in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -209,19 +225,15 @@ class Store:
         """Give a digest of everything known at `as_of`; later rows and batch borders don't change it."""
         parameters = _known_at(as_of, "the digest")
         parts = []
-        for name, spec in datasets.DATASETS.items():
+        for name in datasets.DATASETS:
             if not self.batches(name):
                 continue
-            # Moments as integers: text would depend on the machine's time zone.
-            moments = {c for c, field in spec.schema.columns.items() if str(field.dtype).startswith("datetime64")}
-            cells = [f"epoch_us({c})" if c in moments else c for c in spec.columns]
-            row = "concat_ws('|', " + ", ".join(f"COALESCE({cell}::VARCHAR, '')" for cell in cells) + ")"
-            sql = f"SELECT count(*), bit_xor(md5_number({row}))::VARCHAR FROM ({self._known(name)})"
+            sql = f"SELECT count(*), {folded(name)} FROM ({self._known(name)})"
             with connect(self.memory_limit, self.threads) as db:
                 answer = db.execute(sql, parameters).fetchone()
             if answer and answer[0]:
-                parts.append(f"{name}:{answer[0]}:{answer[1]}")
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+                parts.append((name, *answer))
+        return digest_of(parts)
 
     def newest(self, name: str, *, as_of: dt.datetime) -> dt.datetime | None:
         """Give the latest `available_at` in dataset `name` that is not after `as_of`, None when there is none."""

@@ -7,14 +7,13 @@ combined with the rows that became known since.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from features import datasets
-from features.store import Store, connect
+from features.store import Store, connect, digest_of, folded
 
 __all__ = ["digests_at"]
 
@@ -26,7 +25,7 @@ def digests_at(store: Store, moments: Iterable[dt.datetime]) -> dict[dt.datetime
     wanted = sorted(set(moments))
     if not wanted:
         return {}
-    parts: dict[dt.datetime, list[str]] = {moment: [] for moment in wanted}
+    parts: dict[dt.datetime, list[tuple[str, int, object]]] = {moment: [] for moment in wanted}
     for name in datasets.DATASETS:
         if not store.batches(name):
             continue
@@ -34,27 +33,23 @@ def digests_at(store: Store, moments: Iterable[dt.datetime]) -> dict[dt.datetime
         at = np.searchsorted(steps["known"].to_numpy(), [_microseconds(moment) for moment in wanted], side="right") - 1
         for moment, place in zip(wanted, at, strict=True):
             if place >= 0:
-                parts[moment].append(f"{name}:{steps['count'].iloc[place]}:{steps['folded'].iloc[place]}")
-    return {moment: hashlib.sha256("\n".join(of).encode()).hexdigest()[:16] for moment, of in parts.items()}
+                parts[moment].append((name, steps["count"].iloc[place], steps["folded"].iloc[place]))
+    return {moment: digest_of(of) for moment, of in parts.items()}
 
 
 def _by_moment(store: Store, name: str, last: dt.datetime) -> pd.DataFrame:
     # Per moment at which something became known: how many rows are known from then on, and their folded hashes.
     store.check_columns(name)
-    spec = datasets.dataset(name)
-    moments = {column for column, field in spec.schema.columns.items() if str(field.dtype).startswith("datetime64")}
-    cells = [f"epoch_us({column})" if column in moments else column for column in spec.columns]
-    row = "concat_ws('|', " + ", ".join(f"COALESCE({cell}::VARCHAR, '')" for cell in cells) + ")"
     files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in store.batches(name))
     sql = f"""
-        SELECT epoch_us(available_at) AS known, count(*) AS rows, bit_xor(md5_number({row}))::VARCHAR AS folded
+        SELECT epoch_us(available_at) AS known, count(*) AS rows, {folded(name)} AS folded
         FROM read_parquet([{files}]) WHERE available_at <= $last GROUP BY 1 ORDER BY 1"""
     with connect(store.memory_limit, store.threads) as db:
         found = db.execute(sql, {"last": last}).fetchall()
-    folded, total, out = 0, 0, []
+    hashes, total, out = 0, 0, []
     for known, rows, value in found:
-        folded, total = folded ^ int(value), total + rows
-        out.append((known, total, str(folded)))
+        hashes, total = hashes ^ int(value), total + rows
+        out.append((known, total, str(hashes)))
     return pd.DataFrame(out, columns=["known", "count", "folded"])
 
 
