@@ -83,18 +83,15 @@ def _lost_buyers(flows: Flows, value: np.ndarray) -> np.ndarray:
     # Which share of the value of the year before went to buyers that take nothing this year; missing where the pair
     # sold nothing then. A pair's flows are compared snapshot by snapshot, each with the one that was the newest then.
     frac = np.full(len(value), np.nan)
-    buyer = flows.pair * len(flows.countries) + flows.importer
-    pair = flows.pair[flows.groups.starts]
-    bounds = np.searchsorted(flows.snapshot[flows.groups.starts], np.arange(len(flows.snapshots) + 1))
     for at, before in flows.before():
         now, then = (slice(*flows.bounds[[which, which + 1]]) for which in (at, before))
-        pairs, pairs_then = (slice(*bounds[[which, which + 1]]) for which in (at, before))
-        is_gone = ~np.isin(buyer[then], buyer[now])
+        pairs, pairs_then = (slice(*flows.group_bounds[[which, which + 1]]) for which in (at, before))
+        is_gone = ~np.isin(flows.cell[then], flows.cell[now])
         of_pair = flows.groups.of_row[then] - pairs_then.start
         gone = sums(of_pair, np.where(is_gone, flows.value_usd[then], 0.0), pairs_then.stop - pairs_then.start)
         sold = value[pairs_then]
         lost = np.divide(gone, sold, out=np.zeros_like(gone), where=sold > 0)
-        where = pd.Index(pair[pairs_then]).get_indexer(pair[pairs])
+        where = pd.Index(flows.group_pairs[pairs_then]).get_indexer(flows.group_pairs[pairs])
         frac[pairs] = np.where(where >= 0, lost[where], np.nan)
     return frac
 

@@ -98,6 +98,11 @@ class Flows:
         return self.mineral * len(self.countries) + self.supplier
 
     @cached_property
+    def cell(self) -> np.ndarray:
+        """Pair and importer as one number."""
+        return self.pair * len(self.countries) + self.importer
+
+    @cached_property
     def bounds(self) -> np.ndarray:
         """Where the rows of each snapshot start and the last one's end, shape (n_snapshots + 1,)."""
         return np.searchsorted(self.snapshot, np.arange(len(self.snapshots) + 1))
@@ -106,6 +111,16 @@ class Flows:
     def groups(self) -> Groups:
         """The rows of each snapshot, mineral and supplier."""
         return Groups.of(self.snapshot, self.pair)
+
+    @cached_property
+    def group_pairs(self) -> np.ndarray:
+        """The pair of each of `groups`."""
+        return self.pair[self.groups.starts]
+
+    @cached_property
+    def group_bounds(self) -> np.ndarray:
+        """Where the groups of each snapshot start and the last one's end, shape (n_snapshots + 1,)."""
+        return np.searchsorted(self.snapshot[self.groups.starts], np.arange(len(self.snapshots) + 1))
 
     def named(self, at: np.ndarray, keys: Sequence[str]) -> pd.DataFrame:
         """Give year, available_at and the names of `keys` of the rows `at`; text and moments as in the store."""
@@ -145,21 +160,18 @@ def buyer_history(flows: Flows) -> dict[str, np.ndarray]:
     filled = [int(at) for at in np.flatnonzero(np.diff(flows.bounds) > 0)]
     earlier: list[dict[int, int]] = [{at: at for at in filled}]
     earlier += [dict(flows.before(back)) for back in range(1, HISTORY_YEARS)]
-    cell = flows.pair * len(flows.countries) + flows.importer
-    pair_of_group = flows.pair[flows.groups.starts]
-    bounds = np.searchsorted(flows.snapshot[flows.groups.starts], np.arange(len(flows.snapshots) + 1))
     for at in filled:
         # Oldest year first; a year of which nothing was known then stays empty.
         known = [(column, of_year[at]) for column, of_year in enumerate(reversed(earlier)) if at in of_year]
         parts = [slice(*flows.bounds[[year, year + 1]]) for _, year in known]
-        cells, place = np.unique(np.concatenate([cell[part] for part in parts]), return_inverse=True)
+        cells, place = np.unique(np.concatenate([flows.cell[part] for part in parts]), return_inverse=True)
         tonnes = np.zeros((len(cells), HISTORY_YEARS))
         column = np.repeat([number for number, _ in known], [part.stop - part.start for part in parts])
         tonnes[place, column] = np.concatenate([flows.tonnes[part] for part in parts])
         pairs, of_pair = np.unique(cells // len(flows.countries), return_inverse=True)
         figures = _over_years(tonnes, of_pair, pairs // len(flows.countries))
-        group = slice(*bounds[[at, at + 1]])
-        rows = np.searchsorted(pairs, pair_of_group[group])
+        group = slice(*flows.group_bounds[[at, at + 1]])
+        rows = np.searchsorted(pairs, flows.group_pairs[group])
         for name in names:
             found[name][group] = figures[name][rows]
     return found

@@ -25,6 +25,7 @@ __all__ = [
     "brier_skill_draws",
     "budget_draws",
     "concordance_draws",
+    "equal_count_bins",
     "estimate",
     "expected_calibration_error",
     "expected_calibration_error_draws",
@@ -157,7 +158,7 @@ def reliability_table(label: Floats, probability: Floats) -> pd.DataFrame:
     Columns `decile` (from 1), `n`, `mean_probability`, `observed_frac`, `low`, `high`: the 95 % Wilson
     interval, which takes rows as independent; rows of one pair are not, so the truth is wider.
     """
-    frame = pd.DataFrame({"decile": _equal_count_bins(probability) + 1, "p": probability, "y": label})
+    frame = pd.DataFrame({"decile": equal_count_bins(probability) + 1, "p": probability, "y": label})
     table = frame.groupby("decile", as_index=False).agg(
         n=("y", "size"), mean_probability=("p", "mean"), observed_frac=("y", "mean")
     )
@@ -207,7 +208,7 @@ def brier_skill_draws(label: Floats, probability: Floats, reference: Floats, wei
 
 def expected_calibration_error_draws(label: Floats, probability: Floats, weights: Floats) -> Floats:
     """Give `expected_calibration_error` of each draw; the bins are those of the unweighted rows."""
-    in_bin = np.arange(N_BINS)[:, None] == _equal_count_bins(probability)  # (N_BINS, n_rows)
+    in_bin = np.arange(N_BINS)[:, None] == equal_count_bins(probability)  # (N_BINS, n_rows)
     gaps = np.abs((in_bin * (probability - label)) @ weights).sum(axis=0)
     return _ratio(gaps, weights.sum(axis=0))
 
@@ -299,7 +300,8 @@ def _groups(key: ArrayLike) -> list[NDArray[np.intp]]:
     return np.split(order, np.flatnonzero(np.diff(code[order])) + 1) if len(code) else []
 
 
-def _equal_count_bins(probability: Floats) -> NDArray[np.intp]:
+def equal_count_bins(probability: Floats) -> NDArray[np.intp]:
+    """Give the bin of each row, from 0, by middle rank: equal counts of rows, equal probabilities together."""
     ordered = np.sort(probability)
     below = np.searchsorted(ordered, probability, side="left")
     upto = np.searchsorted(ordered, probability, side="right")

@@ -23,7 +23,8 @@ from sklearn.preprocessing import QuantileTransformer
 
 from features.panel import directions_of
 from models.calibrated import calibration_blocks
-from models.gradient_boosting import Parameters
+from models.calibration import expit, log_odds
+from models.gradient_boosting import Parameters, constraints
 
 __all__ = [
     "Boosted",
@@ -32,27 +33,13 @@ __all__ = [
     "SkLearned",
     "WholeDistribution",
     "analogues",
-    "expit",
     "linear_in_ranks",
-    "log_odds",
     "random_trees",
 ]
 
 Weights = Callable[[pd.DataFrame], np.ndarray]
 # Outcomes are followed between a fiftieth and fivefold of normal; beyond it is noise.
 RATIO_RANGE = (0.02, 5.0)
-FLOOR = 1e-4
-
-
-def log_odds(probability: np.ndarray) -> np.ndarray:
-    """Give ln(p / (1 - p)), clipped away from infinity."""
-    clipped = np.clip(probability, FLOOR, 1 - FLOOR)
-    return np.log(clipped / (1 - clipped))
-
-
-def expit(score: np.ndarray) -> np.ndarray:
-    """Give 1 / (1 + exp(-score))."""
-    return 1 / (1 + np.exp(-score))
 
 
 def _matrix(rows: pd.DataFrame, features: Sequence[str]) -> np.ndarray:
@@ -79,9 +66,7 @@ class Boosted:
         self.boosters = []
         for number in range(self.seeds):
             parameters = replace(self.parameters, seed=self.parameters.seed + number)
-            constraints = directions_of(self.features)
-            known = {"monotone_constraints": list(constraints)} if any(constraints) else {}
-            settings = parameters.for_lightgbm() | known | dict(self.options)
+            settings = parameters.for_lightgbm() | constraints(directions_of(self.features)) | dict(self.options)
             data = lgb.Dataset(_matrix(rows, self.features), rows["label"].to_numpy(), weight=weight)
             self.boosters.append(lgb.train(settings, data, num_boost_round=parameters.rounds))
         return self
@@ -156,12 +141,13 @@ class RankedWithinPairs:
 
     def fit(self, rows: pd.DataFrame) -> RankedWithinPairs:
         """Learn both, then the curve on out-of-time scores."""
+        rows = rows.reset_index(drop=True)
         self._fit_parts(rows)
         scores, labels = [], []
-        for train, test in calibration_blocks(rows.reset_index(drop=True)):
+        for train, test in calibration_blocks(rows):
             part = RankedWithinPairs(self.features, self.parameters)
-            part._fit_parts(rows.reset_index(drop=True).loc[train])
-            held = rows.reset_index(drop=True).loc[test]
+            part._fit_parts(rows.loc[train])
+            held = rows.loc[test]
             scores.append(part._score(held))
             labels.append(held["label"].to_numpy())
         self.curve = LogisticRegression(C=1.0).fit(np.vstack(scores), np.concatenate(labels)) if scores else None

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 from venn_abers import VennAbers
 
-__all__ = ["WIDENING_PER_STALE_YEAR", "Calibrator"]
+__all__ = ["WIDENING_PER_STALE_YEAR", "Calibrator", "expit", "log_odds"]
 
 WIDENING_PER_STALE_YEAR = 0.35
 FLOOR = 1e-4
@@ -26,13 +26,15 @@ PRIOR_STRENGTH = 400.0
 MIN_SLOPE = 0.05
 
 
-def _logit(probability: np.ndarray) -> np.ndarray:
+def log_odds(probability: np.ndarray) -> np.ndarray:
+    """Give ln(p / (1 - p)), clipped away from infinity."""
     clipped = np.clip(probability, FLOOR, 1 - FLOOR)
     return np.log(clipped / (1 - clipped))
 
 
-def _expit(log_odds: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-log_odds))
+def expit(score: np.ndarray) -> np.ndarray:
+    """Give 1 / (1 + exp(-score)), the probability of log-odds."""
+    return 1 / (1 + np.exp(-score))
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Calibrator:
 
     def probability(self, raw: np.ndarray) -> np.ndarray:
         """Give the calibrated probability, increasing in the raw score."""
-        return _expit(self.slope * raw + self.intercept)
+        return expit(self.slope * raw + self.intercept)
 
     def interval(self, raw: np.ndarray, stale_years: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Give (p_low, p_high), each (n,), holding the probability; wider by 0.35 log-odds per stale year."""
@@ -69,13 +71,13 @@ class Calibrator:
         with warnings.catch_warnings():
             # The library takes minima over empty slices at the ends of the score range.
             warnings.simplefilter("ignore", RuntimeWarning)
-            machine.fit(_two_columns(_expit(self.scores)), self.labels)
-            _, pair = machine.predict_proba(_two_columns(_expit(raw)))
+            machine.fit(_two_columns(expit(self.scores)), self.labels)
+            _, pair = machine.predict_proba(_two_columns(expit(raw)))
         low, high = np.minimum(pair.min(axis=1), probability), np.maximum(pair.max(axis=1), probability)
         extra = WIDENING_PER_STALE_YEAR * np.maximum(stale_years, 0.0)
         is_stale = extra > 0
-        low = np.where(is_stale, np.minimum(low, _expit(_logit(low) - extra)), low)
-        high = np.where(is_stale, np.maximum(high, _expit(_logit(high) + extra)), high)
+        low = np.where(is_stale, np.minimum(low, expit(log_odds(low) - extra)), low)
+        high = np.where(is_stale, np.maximum(high, expit(log_odds(high) + extra)), high)
         return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
 
     def to_json(self) -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from models.alternatives import expit, log_odds
 from models.calibrated import calibration_blocks
+from models.calibration import expit, log_odds
 from models.model import Model
 
 __all__ = ["MeanOf", "NeverSeen", "PerGroup", "Stacked"]

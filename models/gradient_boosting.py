@@ -20,7 +20,7 @@ import pandas as pd
 from features.errors import ContractError
 from features.panel import directions_of
 
-__all__ = ["GradientBoosting", "Parameters"]
+__all__ = ["GradientBoosting", "Parameters", "constraints"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class Parameters:
         }
 
 
-def _constraints(directions: Sequence[int]) -> dict[str, object]:
+def constraints(directions: Sequence[int]) -> dict[str, object]:
+    """Give LightGBM's setting for declared directions of features; nothing where none is declared."""
     # What can only lower the risk must never raise it, in the score or in its explanation.
     return {"monotone_constraints": list(directions)} if any(directions) else {}
 
@@ -70,7 +71,7 @@ class GradientBoosting:
         """Learn from labelled rows."""
         matrix = self._matrix(rows)
         data = lgb.Dataset(matrix, rows["label"].to_numpy(), feature_name=list(self.features))
-        settings = self.parameters.for_lightgbm() | _constraints(directions_of(self.features))
+        settings = self.parameters.for_lightgbm() | constraints(directions_of(self.features))
         self.booster = lgb.train(settings, data, num_boost_round=self.parameters.rounds)
         known = ~np.isnan(matrix).any(axis=0)
         self.never_missing = tuple(name for name, full in zip(self.features, known, strict=True) if full)

@@ -17,8 +17,9 @@ import pandas as pd
 from features.knowledge_time import monday_after, monday_on_or_before
 from features.panel import KEYS, family_of, join_steps, with_features
 from ml.knowledge import Knowledge
+from ml.scores import finite
 
-__all__ = ["LOOKED_AT_WEEKS", "PAST_WEEKS", "Verdict", "finite", "mondays", "stands_out", "verdict", "weekly_values"]
+__all__ = ["LOOKED_AT_WEEKS", "PAST_WEEKS", "Verdict", "mondays", "stands_out", "verdict", "weekly_values"]
 
 PAST_WEEKS = 156
 LEAST_WEEKS = 52
@@ -125,11 +126,6 @@ def verdict(weeks: pd.Series, values: pd.Series, event_on: dt.date, *, is_low_ba
 def _first(out: np.ndarray) -> int | None:
     hits = np.flatnonzero(out == 1.0)
     return int(hits[0]) if len(hits) else None
-
-
-def finite(value: float) -> float | None:
-    """Give a number as JSON can hold it, None where there is none."""
-    return float(value) if np.isfinite(value) else None
 
 
 def _rank(values: pd.Series, *, is_low_bad: bool) -> float | None:

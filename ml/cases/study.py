@@ -16,10 +16,11 @@ from ml import tracking
 from ml.asked import known_moment
 from ml.cases.known import CASES, Case
 from ml.cases.page import Found, chart, file_name, render
-from ml.cases.series import finite, mondays, stands_out, verdict, weekly_values
+from ml.cases.series import mondays, stands_out, verdict, weekly_values
 from ml.charts import to_svg
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.results import write_page
+from ml.scores import finite
 from ml.settings import load_settings
 
 __all__ = ["CHARTS", "PAGE", "CaseStudy", "follow", "study"]

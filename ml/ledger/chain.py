@@ -25,11 +25,12 @@ from typing import Any
 
 import pandas as pd
 
+from features.collection.payloads import sha256_of
 from features.errors import BadInput, ConfigError, OresightError
 from features.knowledge_time import UTC
 from ml.ledger.entries import LEDGER_COLUMNS, seal
 
-__all__ = ["GENESIS", "Ledger", "line_hash", "sha256_of"]
+__all__ = ["GENESIS", "Ledger", "line_hash"]
 
 GENESIS = "0" * 64
 Entry = Mapping[str, Any]
@@ -44,11 +45,6 @@ def line_hash(entry: Entry) -> str:
         ensure_ascii=False,
     )
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sha256_of(path: Path) -> str:
-    """Give the sha256 of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)

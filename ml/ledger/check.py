@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ml.ledger.chain import GENESIS, Ledger, line_hash, sha256_of
+from features.collection.payloads import sha256_of
+from ml.ledger.chain import GENESIS, Ledger, line_hash
 from ml.ledger.entries import LEDGER_COLUMNS, MARK_BYTES, ROW_KEY, seal
 
 if TYPE_CHECKING:

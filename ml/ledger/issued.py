@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from features.collection.payloads import sha256_of
 from ml.drift.week import is_held_back
-from ml.ledger.chain import Ledger, sha256_of
+from ml.ledger.chain import Ledger
 from ml.ledger.entries import entry_rows
 from ml.settings import Settings
 

@@ -85,7 +85,7 @@ def brier_parts(label: Floats, probability: Floats) -> Json | None:
     """
     if not len(label):
         return None
-    bins = _tenths(probability)
+    bins = sc.equal_count_bins(probability)
     size = np.bincount(bins, minlength=sc.N_BINS).clip(1)
     y_bin = (np.bincount(bins, label, sc.N_BINS) / size)[bins]
     p_bin = (np.bincount(bins, probability, sc.N_BINS) / size)[bins]
@@ -106,13 +106,6 @@ def reliability(label: Floats, probability: Floats) -> list[Json]:
         return []
     table = sc.reliability_table(label, probability)
     return [{str(key): float(value) for key, value in row.items()} for row in table.to_dict("records")]
-
-
-def _tenths(probability: Floats) -> NDArray[np.intp]:
-    # The bins of `ml.scores.reliability_table`: by middle rank, so that equal probabilities share one.
-    ordered = np.sort(probability)
-    ranks = np.searchsorted(ordered, probability, side="left") + np.searchsorted(ordered, probability, side="right")
-    return sc.N_BINS * ranks // (2 * len(probability))
 
 
 def _skill(rows: pd.DataFrame, weights: Floats, baseline: str) -> Json:

@@ -23,11 +23,11 @@ from ml.scores import (
     expected_calibration_error,
     roc_auc_draws,
 )
+from models.calibration import log_odds
 
 __all__ = ["Bounds", "Gate", "calibration_slope", "evidence_gates"]
 
 MIN_OF_EACH_CLASS = 10
-CLIP = 1e-4
 SLICES: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = {
     "onset": lambda rows: rows["onset"],
     "continuation": lambda rows: ~rows["onset"],
@@ -224,9 +224,7 @@ def calibration_slope(label: np.ndarray, probability: np.ndarray) -> float | Non
     """
     if len(np.unique(label)) < 2:
         return None
-    clipped = np.clip(probability, CLIP, 1 - CLIP)
-    log_odds = np.log(clipped / (1 - clipped))[:, None]
-    return float(LogisticRegression(C=np.inf).fit(log_odds, label).coef_[0, 0])
+    return float(LogisticRegression(C=np.inf).fit(log_odds(probability)[:, None], label).coef_[0, 0])
 
 
 def _verdict(is_passed: bool) -> str:
