@@ -15,7 +15,7 @@ import pandas as pd
 from ml.comparison import WITH_PRECISION, compare
 from ml.engine import run_partitions
 from ml.knowledge import Knowledge
-from ml.results import write_predictions
+from ml.results import without_nan, write_predictions
 from models.calibrated import CalibratedBoosting, can_calibrate
 from models.coherence import raise_longer
 from models.ended import without_ended
@@ -152,19 +152,12 @@ def compare_families(
             continue
         own = forecast(each.name, each.members)
         rows += compare(own, alone, _states(own), draws=draws, metrics=tuple(WITH_PRECISION), added=each.name)
-    return alone, [{name: _finite(value) for name, value in row.items()} for row in rows]
+    return alone, [without_nan(row) for row in rows]
 
 
 def _states(own: pd.DataFrame) -> dict[str, pd.Series]:
     onset = own["onset"].astype("bool")
     return {"onset": onset, "continuation": ~onset}
-
-
-def _finite(value: Any) -> Any:
-    # JSON has no NaN.
-    if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def had_figures(

@@ -19,11 +19,11 @@ from ml import weekly as weekly_job
 from ml.drift import record
 from ml.drift import replay as replays
 from ml.drift.limits import LEVELS
-from ml.drift.measures import findings, worst_level
+from ml.drift.measures import level_counts, worst_level
 from ml.drift.publish import prometheus_lines
 from ml.drift.week import check_week, is_held_back, issued_before
 from ml.knowledge import Knowledge, open_store
-from ml.origins import weekly_date
+from ml.origins import mondays, weekly_date
 from ml.screen import screen
 from ml.settings import Settings, load_settings
 
@@ -55,12 +55,11 @@ class WeekOfDrift:
 
     def summary(self, level: str) -> dict[str, Any]:
         """Give it for --json."""
-        counts = findings(self.table)["level"].value_counts()
         return {
             "run_id": self.about["run_id"],
             "as_of": self.about["as_of"],
             "worst": self.worst,
-            "counts": {name: int(counts.get(name, 0)) for name in ("stop", "watch", "note")},
+            "counts": level_counts(self.table),
             "measured": len(self.table),
             "held_back": is_held_back(self.about),
             "accepted": (self.about.get("drift") or {}).get("accepted"),
@@ -150,7 +149,7 @@ def replay(first: str, last: str, *, home: Path | None, say: Say) -> dict[str, A
     return {
         "first": start.date().isoformat(),
         "last": end.date().isoformat(),
-        "weeks": len(replays.mondays(start, end)),
+        "weeks": len(mondays(start, end)),
         "weeks_with": {level: int(weeks.get(level, 0)) for level in ("stop", "watch", "note")},
         "found": json.loads(summary.to_json(orient="records")),
     }

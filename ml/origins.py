@@ -9,7 +9,7 @@ from typing import NamedTuple
 from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment, iso_week, monday_after, monday_on_or_before
 
-__all__ = ["EARLIEST_WEEK", "JULY", "DayOfYear", "Origin", "training_dates", "weekly_date", "yearly_origins"]
+__all__ = ["EARLIEST_WEEK", "JULY", "DayOfYear", "Origin", "mondays", "training_dates", "weekly_date", "yearly_origins"]
 
 EARLIEST_WEEK = dt.datetime(2005, 1, 3, tzinfo=UTC)
 FIRST_TRAINING_YEAR = 1998
@@ -69,6 +69,11 @@ def training_dates(until: dt.datetime, *, day: DayOfYear = JULY) -> list[dt.date
     """
     dates = [day.monday(year) for year in range(FIRST_TRAINING_YEAR, until.year + 1)]
     return [date for date in dates if date < until]
+
+
+def mondays(first: dt.datetime, last: dt.datetime) -> list[dt.datetime]:
+    """Give `first`, a Monday, and every seventh day after it up to `last`."""
+    return [first + dt.timedelta(weeks=number) for number in range((last - first).days // 7 + 1)]
 
 
 def weekly_date(text: str | None, *, now: dt.datetime) -> dt.datetime:

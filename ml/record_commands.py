@@ -20,12 +20,12 @@ from ml.drift.week import is_held_back
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.ledger.chain import GENESIS, Ledger
 from ml.ledger.check import Fault, check_chain, check_head, check_published
-from ml.ledger.hindcast import hindcast_ledger, run_hindcast, weeks_between
+from ml.ledger.hindcast import hindcast_ledger, run_hindcast
 from ml.ledger.issued import issued_ledger, record_runs
 from ml.ledger.record_page import render_record
 from ml.ledger.resolution import count_outcomes, once_each, resolve
 from ml.ledger.track_record import NEEDED, as_table, build_record
-from ml.origins import weekly_date
+from ml.origins import mondays, weekly_date
 from ml.results import write_page
 from ml.screen import screen
 from ml.settings import Settings, load_settings
@@ -157,7 +157,7 @@ def hindcast(*, first: str, last: str, home: Path | None, say: Say) -> Json:
     if end < begin:
         raise ConfigError(f"--to {last} is before --from {first}")
     store = open_store(settings, now=now, say=say)
-    done = run_hindcast(settings, store, weeks_between(begin, end), now=now, say=say)
+    done = run_hindcast(settings, store, mondays(begin, end), now=now, say=say)
     return {
         "from": first,
         "to": last,

@@ -1,12 +1,14 @@
-"""Files that studies leave: forecasts that are whole or not there, and a page in one or two places."""
+"""Files that studies leave: forecasts that are whole or not there, a page in one or two places, numbers for JSON."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-__all__ = ["write_page", "write_predictions"]
+__all__ = ["without_nan", "write_page", "write_predictions"]
 
 
 def write_predictions(out: Path, predictions: pd.DataFrame) -> None:
@@ -15,6 +17,15 @@ def write_predictions(out: Path, predictions: pd.DataFrame) -> None:
     aside = out / "predictions.part"
     predictions.to_parquet(aside, index=False, compression="zstd")
     aside.replace(out / "predictions.parquet")
+
+
+def without_nan(value: Any) -> Any:
+    """Give a value as JSON can hold it: undefined numbers are None, also inside dicts and lists."""
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_page(path: Path, text: str, again: Path | None) -> None:

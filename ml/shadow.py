@@ -7,7 +7,6 @@ They lie in `shadow/<run_id>/<version>/` of the home, as `shadow.parquet` with t
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from features.collection.payloads import sha256_of
 from features.errors import ConfigError
-from features.store import Store
 from ml import tracking
 from ml.contract import COLUMNS, check_forecasts, conform
 from ml.forecasting import forecast_week
@@ -25,7 +24,7 @@ from ml.registry import aliases
 from ml.registry.registration import Served, load
 from ml.settings import Settings
 
-__all__ = ["FOLDER", "challenger_for_week", "run_shadow", "shadow_forecasts"]
+__all__ = ["FOLDER", "challenger_for_week", "run_shadow"]
 
 FOLDER = "shadow"
 Say = Callable[[str], None]
@@ -55,41 +54,9 @@ def challenger_for_week(settings: Settings, as_of: dt.datetime, *, say: Say) -> 
     return served
 
 
-def shadow_forecasts(
-    settings: Settings,
-    store: Store,
-    knowledge: Knowledge | None,
-    as_of: dt.datetime,
-    *,
-    run_id: str,
-    data_digest: str,
-    say: Say,
-    challenger: Served | None = None,
-) -> tuple[Served, pd.DataFrame] | None:
-    """Give the challenger and its forecast rows of the week, checked against the contract; None without a challenger.
-
-    Args:
-        knowledge: what was known at `as_of` with every signal, if it is computed already.
-        run_id: the run they stand beside.
-        challenger: what `challenger_for_week` gave, if it was asked already.
-
-    Raises:
-        OresightError: the challenger cannot serve, or its rows break the contract.
-    """
-    served = challenger or challenger_for_week(settings, as_of, say=say)
-    if served is None:
-        return None
-    knowledge = Knowledge(store, as_of) if knowledge is None else knowledge
-    rows, _ = forecast_week(knowledge, served, settings, None)
-    rows = conform(rows.assign(run_id=run_id, data_digest=data_digest), COLUMNS)
-    check_forecasts(rows)
-    return served, rows
-
-
 def run_shadow(
     settings: Settings,
-    store: Store,
-    knowledge: Knowledge | None,
+    knowledge: Knowledge,
     as_of: dt.datetime,
     *,
     run_id: str,
@@ -101,6 +68,7 @@ def run_shadow(
     """Write the challenger's forecasts beside a run, unless they lie there already; say what goes wrong, raise nothing.
 
     Args:
+        knowledge: what was known at `as_of`, with every signal.
         champion: the version of the model whose run it is.
 
     Returns:
@@ -113,12 +81,11 @@ def run_shadow(
         folder = settings.home / FOLDER / run_id / served.version
         if folder.exists():
             return folder
-        made = shadow_forecasts(
-            settings, store, knowledge, as_of, run_id=run_id, data_digest=data_digest, say=say, challenger=served
-        )
-        if made is not None:
-            _write(folder, made[1], _about(served, made[1], as_of, run_id=run_id, champion=champion, now=now))
-            say(f"The challenger {served.version} forecast the week in its shadow: {folder}")
+        rows, _ = forecast_week(knowledge, served, settings, None)
+        rows = conform(rows.assign(run_id=run_id, data_digest=data_digest), COLUMNS)
+        check_forecasts(rows)
+        _write(folder, rows, _about(served, rows, as_of, run_id=run_id, champion=champion, now=now))
+        say(f"The challenger {served.version} forecast the week in its shadow: {folder}")
     except Exception as problem:  # the week is published whatever becomes of its shadow
         say(f"No shadow of {run_id}: {type(problem).__name__}: {problem}. The published run is whole without it")
         return None
@@ -149,7 +116,6 @@ def _write(folder: Path, rows: pd.DataFrame, about: dict[str, object]) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     rows.to_parquet(aside / "shadow.parquet", index=False, compression="zstd")
-    digest = hashlib.sha256((aside / "shadow.parquet").read_bytes()).hexdigest()
-    text = json.dumps({**about, "files": {"shadow.parquet": digest}}, indent=1)
+    text = json.dumps({**about, "files": {"shadow.parquet": sha256_of(aside / "shadow.parquet")}}, indent=1)
     (aside / "shadow.json").write_text(text + "\n")
     aside.replace(folder)

@@ -174,7 +174,7 @@ def run_week(
         record_run(settings, run, now=now)
         if is_live:
             ids = {"run_id": run_id, "data_digest": digest, "champion": served.version}
-            run_shadow(settings, store, knowledge, as_of, **ids, now=now, say=say)
+            run_shadow(settings, knowledge, as_of, **ids, now=now, say=say)
     say("Logging the run to MLflow")
     _log(settings, run, served.registered_as)
     return run, True

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ml.drift.limits import LEVELS
 
-__all__ = ["COLUMNS", "as_table", "findings", "row", "worst_level"]
+__all__ = ["COLUMNS", "as_table", "findings", "level_counts", "row", "worst_level"]
 
 COLUMNS = {
     "level": "str",
@@ -50,6 +50,11 @@ def as_table(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def findings(table: pd.DataFrame) -> pd.DataFrame:
     """Give the rows that are a note or more."""
     return table[table["level"].ne("fine")].reset_index(drop=True)
+
+
+def level_counts(table: pd.DataFrame) -> dict[str, int]:
+    """Count the rows per level that is told, the gravest first."""
+    return {level: int(table["level"].eq(level).sum()) for level in reversed(LEVELS[1:])}
 
 
 def worst_level(table: pd.DataFrame) -> str:

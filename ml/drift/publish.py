@@ -5,58 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
 from features.panel import SIGNALS
+from ml.backtest_report import template_environment
 from ml.drift.forecasts import MODEL
 from ml.drift.limits import LEVELS
-from ml.drift.measures import findings, worst_level
+from ml.drift.measures import findings, level_counts, worst_level
 
 __all__ = ["html_section", "metrics", "prometheus_lines"]
 
 TOLD = LEVELS[1:]
 # What a person reads first; the rest is in drift.json.
 MOST_SHOWN = 20
-SECTION = """<section aria-labelledby="drift">
-<h2 id="drift">Were the data fit to forecast from?</h2>
-{% if worst == "stop" and accepted %}
-<p class="lead">{{ counts.stop }} finding{{ "" if counts.stop == 1 else "s" }} would have held this run back;
-{{ accepted.by }} let it pass: {{ accepted.why }}</p>
-{% elif worst == "stop" %}
-<p class="banner" role="note">Held back: this run rests on data that look wrong, so the last good run stays current.</p>
-{% elif worst == "watch" %}
-<p>Mostly: {{ counts.watch }} finding{{ " needs" if counts.watch == 1 else "s need" }} a look this week.</p>
-{% else %}
-<p>Yes: nothing that this model reads looks other than in like weeks before.</p>
-{% endif %}
-{% if lines %}
-<div class="scroll">
-<table class="long">
-<caption>What differs
-<span class="note">– stop holds a run back, watch needs a look, note is for the record</span></caption>
-<thead>
-<tr>
-<th scope="col" class="words">Level</th>
-<th scope="col" class="words">Family</th>
-<th scope="col" class="words">Finding</th>
-</tr>
-</thead>
-<tbody>
-{% for line in lines %}
-<tr>
-<th scope="row" class="words">{{ line.level }}</th>
-<td class="words">{{ line.signal | replace("_", " ") }}</td>
-<td class="words">{{ line.sentence }}</td>
-</tr>
-{% endfor %}
-</tbody>
-</table>
-</div>
-{% if more %}<p class="note">And {{ more }} more: <code>oresight drift</code> lists them.</p>{% endif %}
-{% endif %}
-</section>"""
 
 
 def metrics(table: pd.DataFrame) -> dict[str, float]:
@@ -65,8 +27,7 @@ def metrics(table: pd.DataFrame) -> dict[str, float]:
     Also the largest stability index and the largest share of missing values of each family that was measured.
     """
     found: dict[str, float] = {"drift_worst": float(LEVELS.index(worst_level(table)))}
-    for level in TOLD:
-        found[f"drift_{level}"] = float(table["level"].eq(level).sum())
+    found |= {f"drift_{level}": float(count) for level, count in level_counts(table).items()}
     for signal, part in table.groupby("signal", sort=True):
         found[f"drift_{signal}_worst"] = float(LEVELS.index(worst_level(part)))
         for kind, name in (("population", "psi_most"), ("missing", "missing_most")):
@@ -129,15 +90,15 @@ def html_section(table: pd.DataFrame, *, accepted: Mapping[str, Any] | None = No
         accepted: `by` and `why`, when somebody let a run pass that would have been held back.
     """
     told = findings(table)
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    counts = {level: int(told["level"].eq(level).sum()) for level in TOLD}
-    text = environment.from_string(SECTION).render(
-        worst=worst_level(table),
-        counts=counts,
-        accepted=accepted,
-        lines=told.head(MOST_SHOWN).to_dict("records"),
-        more=max(len(told) - MOST_SHOWN, 0),
+    text = (
+        template_environment()
+        .get_template("drift_section.html.j2")
+        .render(
+            worst=worst_level(table),
+            counts=level_counts(table),
+            accepted=accepted,
+            lines=told.head(MOST_SHOWN).to_dict("records"),
+            more=max(len(told) - MOST_SHOWN, 0),
+        )
     )
     return Markup(text)

@@ -21,16 +21,12 @@ from ml.drift.measures import COLUMNS, as_table, findings
 from ml.drift.week import check_revised
 from ml.forecasting import abstention_reasons
 from ml.knowledge import Knowledge, signals_named
+from ml.origins import mondays
 from ml.settings import Settings
 
-__all__ = ["mondays", "replay", "summarise"]
+__all__ = ["replay", "summarise"]
 
 WEEK = dt.timedelta(days=7)
-
-
-def mondays(first: dt.datetime, last: dt.datetime) -> list[dt.datetime]:
-    """Give `first` and every seventh day after it up to `last`."""
-    return [first + number * WEEK for number in range((last - first).days // 7 + 1)]
 
 
 def replay(

@@ -13,7 +13,7 @@ from features.knowledge_time import as_moment
 from features.panel import feature_names
 from ml.drift import ages, figures, forecasts
 from ml.drift.limits import LIMITS, Limits
-from ml.drift.measures import as_table, findings, worst_level
+from ml.drift.measures import as_table, level_counts, worst_level
 from ml.drift.profile import check, like_dates, profile
 from ml.knowledge import Knowledge, signals_named
 
@@ -101,11 +101,10 @@ def issued_before(runs: Iterable[Issued], as_of: dt.datetime) -> pd.DataFrame | 
 
 def summary(table: pd.DataFrame, *, accepted: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Give what `run.json` keeps: the worst level, counts, the reasons for a stop, and who accepted it and why."""
-    counts = findings(table)["level"].value_counts()
     stops = table.loc[table["level"].eq("stop"), "sentence"].tolist()
     return {
         "worst": worst_level(table),
-        "counts": {level: int(counts.get(level, 0)) for level in ("stop", "watch", "note")},
+        "counts": level_counts(table),
         "stops": stops,
         "accepted": dict(accepted) if accepted else None,
     }

@@ -19,15 +19,14 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
+from sklearn.metrics import log_loss
 
 from features.errors import ConfigError
 from features.knowledge_time import UTC
 from features.panel import feature_names
 from features.signals.trade import TRACKED_SHARE_FRAC
-from ml import registry, tracking
-from ml.asked import known_moment
-from ml.experiments.trial import SPAN, labelled
-from ml.knowledge import Knowledge, open_store, signals_named
+from ml import tracking
+from ml.experiments.trial import SPAN, labelled, opened
 from ml.settings import Settings, load_settings
 from ml.studies import checked_origins
 from models.alternatives import Boosted
@@ -39,7 +38,6 @@ __all__ = ["propose", "search", "study_for"]
 Fold = tuple[pd.DataFrame, pd.DataFrame]
 # Origins that every trial sees before it may be stopped, and trials that are never stopped.
 FEWEST_ORIGINS, FEWEST_TRIALS = 4, 5
-FLOOR = 1e-6
 
 
 def propose(trial: optuna.Trial) -> Parameters:
@@ -56,12 +54,6 @@ def propose(trial: optuna.Trial) -> Parameters:
     )
 
 
-def log_loss(label: np.ndarray, probability: np.ndarray) -> float:
-    """Give the mean negative log likelihood of outcomes."""
-    p = np.clip(probability, FLOOR, 1 - FLOOR)
-    return float(-np.mean(label * np.log(p) + (1 - label) * np.log(1 - p)))
-
-
 def loss_so_far(trial: optuna.Trial, parameters: Parameters, features: Sequence[str], folds: Sequence[Fold]) -> float:
     """Fit and score `parameters` fold by fold, and give the mean log loss.
 
@@ -71,7 +63,7 @@ def loss_so_far(trial: optuna.Trial, parameters: Parameters, features: Sequence[
     losses = []
     for number, (learn, held) in enumerate(folds):
         model = Boosted(features, parameters).fit(learn)
-        losses.append(log_loss(held["label"].to_numpy(), model.predict(held)))
+        losses.append(log_loss(held["label"].to_numpy(), model.predict(held), labels=[0.0, 1.0]))
         trial.report(float(np.mean(losses)), step=number)
         if trial.should_prune():
             raise optuna.TrialPruned
@@ -133,13 +125,10 @@ def search(
     """
     if target not in TARGETS:
         raise ConfigError(f"unknown target {target}; there are {', '.join(TARGETS)}")
-    settings, now = load_settings(home), dt.datetime.now(UTC)
-    moment = known_moment(as_of, now=now)
-    store = open_store(settings, now=now, say=say)
-    families = tuple(signals) if signals is not None else registry.champion_signals(store, moment)
-    knowledge = Knowledge(store, moment, signals_named(families))
+    settings = load_settings(home)
+    knowledge = opened(settings, signals, as_of, now=dt.datetime.now(UTC), say=say)
     features = tuple(feature_names(knowledge.signals))
-    origins = checked_origins(*SPAN, moment)
+    origins = checked_origins(*SPAN, knowledge.as_of)
     folds = folds_of(labelled(knowledge, origins, target), origins)
     about = {"target": target, "data": knowledge.digest, "features": features, "origins": f"{SPAN[0]}-{SPAN[1]}"}
     optuna.logging.set_verbosity(optuna.logging.WARNING)

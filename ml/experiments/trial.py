@@ -30,13 +30,24 @@ from ml.experiments.ideas import REFERENCE, Idea, ideas_named
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, open_store, signals_named
 from ml.origins import Origin, training_dates
 from ml.scores import block_weights, brier_skill, brier_skill_draws, estimate
-from ml.settings import load_settings
+from ml.settings import Settings, load_settings
 from ml.studies import checked_origins
 from models.baselines import PairHistory
 from models.forecaster import labelled_rows
 from models.targets import TARGETS, resolved_by
 
-__all__ = ["FINAL", "SPAN", "at_origin", "experiment", "labelled", "measure", "predictions_of", "truths", "verdict"]
+__all__ = [
+    "FINAL",
+    "SPAN",
+    "at_origin",
+    "experiment",
+    "labelled",
+    "measure",
+    "opened",
+    "predictions_of",
+    "truths",
+    "verdict",
+]
 
 # Ideas are chosen on the first span; the second is for one last look.
 SPAN, FINAL = (2006, 2018), (2019, 2023)
@@ -51,6 +62,21 @@ class Task:
     idea: str
     target: str
     origin: Origin
+
+
+def opened(
+    settings: Settings,
+    signals: Sequence[str] | None,
+    as_of: str | None,
+    *,
+    now: dt.datetime,
+    say: Callable[[str], None],
+) -> Knowledge:
+    """Give what is known for scoring, of the families asked for or the champion's."""
+    moment = known_moment(as_of, now=now)
+    store = open_store(settings, now=now, say=say)
+    families = registry.champion_signals(store, moment) if signals is None else signals
+    return Knowledge(store, moment, signals_named(families))
 
 
 def labelled(knowledge: Knowledge, origins: Sequence[Origin], target: str) -> pd.DataFrame:
@@ -207,30 +233,27 @@ def experiment(
     Raises:
         ConfigError: an unknown idea or target, or nothing is left.
     """
-    settings, now = load_settings(home), dt.datetime.now(UTC)
-    moment = known_moment(as_of, now=now)
     chosen = [name for name in TARGETS if not targets or name in targets]
     if unknown := set(targets or ()) - set(TARGETS):
         raise ConfigError(f"unknown target(s) {', '.join(sorted(unknown))}; there are {', '.join(TARGETS)}")
     ideas = ideas_named(names)
-    store = open_store(settings, now=now, say=say)
-    families = tuple(signals) if signals is not None else registry.champion_signals(store, moment)
-    knowledge = Knowledge(store, moment, signals_named(families))
-    present = set(feature_names(knowledge.signals))
+    settings, now = load_settings(home), dt.datetime.now(UTC)
+    knowledge = opened(settings, signals, as_of, now=now, say=say)
+    families, present = [signal.name for signal in knowledge.signals], set(feature_names(knowledge.signals))
     for idea in ideas:
         if idea.needs and idea.needs not in present:
             say(f"{idea.name} is left out: {idea.needs} is none of the features of {', '.join(families)}")
     ideas = tuple(idea for idea in ideas if not idea.needs or idea.needs in present)
     span = FINAL if final else SPAN
-    origins = checked_origins(*span, moment)
+    origins = checked_origins(*span, knowledge.as_of)
     found = predictions_of(knowledge, ideas, chosen, origins, out=out, workers=settings.workers, say=say)
     about = {
         "date": now.date().isoformat(),
         "span": "final" if final else "earlier",
         "origins": f"{span[0]}-{span[1]}",
-        "signals": ",".join(signal.name for signal in knowledge.signals),
+        "signals": ",".join(families),
         "data_digest": knowledge.digest,
-        "as_of": moment.date().isoformat(),
+        "as_of": knowledge.as_of.date().isoformat(),
         "draws": draws,
         "git_commit": tracking.git_commit(),
     }

@@ -44,10 +44,9 @@ from ml.settings import Settings
 from models.forecaster import Forecaster
 from models.gradient_boosting import Parameters
 
-__all__ = ["Hindcast", "hindcast_ledger", "run_hindcast", "weeks_between"]
+__all__ = ["Hindcast", "hindcast_ledger", "run_hindcast"]
 
 FORMAT_VERSION = 1
-WEEK = dt.timedelta(days=7)
 Say = Callable[[str], None]
 Limits = tuple[float, float, float]
 
@@ -86,11 +85,6 @@ class Hindcast:
 def hindcast_ledger(settings: Settings) -> Ledger:
     """Give the ledger of replayed forecasts, apart from that of issued ones."""
     return Ledger(settings.home / "hindcast")
-
-
-def weeks_between(first: dt.datetime, last: dt.datetime) -> list[dt.datetime]:
-    """List the Mondays from `first` to `last`, both Mondays."""
-    return [first + WEEK * number for number in range((last - first) // WEEK + 1)]
 
 
 def run_hindcast(

@@ -18,6 +18,7 @@ from typing import Any
 from features.knowledge_time import UTC
 from ml.page_tables import plain, table
 from ml.promotion.gates import Bounds, Gate
+from ml.results import without_nan
 
 __all__ = ["FOLDER", "Judgement", "record_markdown", "write_record"]
 
@@ -59,15 +60,7 @@ class Judgement:
             "bounds": asdict(self.bounds),
             "gates": [asdict(gate) for gate in self.gates],
         }
-        return _without_nan(told)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return without_nan(told)
 
 
 def write_record(home: Path, judgement: Judgement, *, now: dt.datetime) -> Path:

@@ -13,15 +13,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from features import datasets
 from features.errors import BadInput, ContractError
 from features.panel import datasets_needed, features_of
 from features.signals.declaration import Feature
 from ml.knowledge import signals_named
 
-__all__ = ["CONTRACT_FILE", "INPUT_KEYS", "OUTPUTS", "ModelContract", "contract_of", "differences", "require_equal"]
+__all__ = [
+    "INPUT_KEYS",
+    "OUTPUTS",
+    "ModelContract",
+    "contract_file",
+    "contract_of",
+    "differences",
+    "kept_contract",
+    "require_equal",
+]
 
 CONTRACT_FILE = "contract.json"
 MOMENT = "datetime64[us, UTC]"
@@ -171,11 +178,16 @@ def _digest(about: Any) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:12]
 
 
-def types_of(rows: pd.DataFrame) -> dict[str, str]:
-    """Give the columns of a table with their types as `OUTPUTS` writes them."""
-    return {name: str(kind) for name, kind in rows.dtypes.items()}
-
-
 def contract_file(folder: Path) -> Path:
     """Give where a downloaded model has its contract."""
     return folder / "artifacts" / CONTRACT_FILE
+
+
+def kept_contract(folder: Path) -> ModelContract:
+    """Read the contract of a downloaded model.
+
+    Raises:
+        BadInput: it has none, or one of another form.
+    """
+    path = contract_file(folder)
+    return ModelContract.from_json(path.read_text() if path.exists() else "", where=str(path))

@@ -22,6 +22,7 @@ from ml.registry.model_contract import (
     contract_file,
     contract_of,
     differences,
+    kept_contract,
     require_equal,
 )
 from ml.settings import Settings
@@ -178,7 +179,6 @@ def _check_contract(
     mlflow: Any, folder: Path, found: Any, forecaster: Forecaster, signals: tuple[str, ...], *, say: Say
 ) -> None:
     model = f"{found.tags['version']} ({MODEL_NAME} {found.version})"
-    path = contract_file(folder)
     if "contract" not in found.tags:
         unknown = sorted(set(forecaster.features) - set(feature_names()))
         if unknown:
@@ -191,10 +191,10 @@ def _check_contract(
             "`oresight train --promote` ends that"
         )
         return
-    kept = ModelContract.from_json(path.read_text() if path.exists() else "", where=str(path))
+    kept = kept_contract(folder)
     if kept.digest != found.tags["contract"]:
         raise BadInput(
-            where=str(path),
+            where=str(contract_file(folder)),
             expected=f"the contract {found.tags['contract']}",
             found=kept.digest,
             remedy="The model's files were changed; train the model again.",
@@ -212,8 +212,7 @@ def contract_differences(mlflow: Any, found: Any) -> list[str] | None:
         if contract_of(signals).digest == found.tags["contract"]:
             return []
         folder = Path(mlflow.artifacts.download_artifacts(f"models:/{MODEL_NAME}/{found.version}"))
-        path = contract_file(folder)
-        kept = ModelContract.from_json(path.read_text() if path.exists() else "", where=str(path))
+        kept = kept_contract(folder)
         return differences(kept, contract_of(signals, list(kept.features)))
     except OresightError as problem:
         return [str(problem)]

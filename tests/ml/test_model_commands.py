@@ -247,8 +247,7 @@ def run_shadow(home: Path, run: Run, said: list[str], knowledge: Knowledge | Non
     as_of = as_moment(FIRST_WEEK)
     return shadow.run_shadow(
         settings,
-        store,
-        knowledge,
+        knowledge or Knowledge(store, as_of),
         as_of,
         run_id=run.run_id,
         data_digest="d",

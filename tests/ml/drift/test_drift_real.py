@@ -15,8 +15,9 @@ from features.knowledge_time import as_moment
 from features.store import Store
 from ml import cli_drift, drift_commands
 from ml.drift.measures import as_table
-from ml.drift.replay import mondays, summarise
+from ml.drift.replay import summarise
 from ml.drift.week import check_facts
+from ml.origins import mondays
 from ml.settings import Settings
 from tests.ml.conftest import LATER_WEEK
 

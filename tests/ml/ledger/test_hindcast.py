@@ -18,7 +18,8 @@ from ml.ledger.chain import Ledger
 from ml.ledger.check import check_chain
 from ml.ledger.digests import digests_at
 from ml.ledger.entries import LEDGER_COLUMNS, ROW_KEY
-from ml.ledger.hindcast import hindcast_ledger, run_hindcast, weeks_between
+from ml.ledger.hindcast import hindcast_ledger, run_hindcast
+from ml.origins import mondays
 from ml.settings import Settings
 from ml.weekly import Run
 from models.forecaster import Forecaster
@@ -163,6 +164,6 @@ def test_partitions_that_are_ready_early_wait_for_their_turn() -> None:
 
 
 def test_weeks_are_the_mondays_from_the_first_to_the_last() -> None:
-    weeks = weeks_between(as_moment("2010-01-04"), as_moment("2024-12-30"))
+    weeks = mondays(as_moment("2010-01-04"), as_moment("2024-12-30"))
     assert len(weeks) == 783
     assert (weeks[0], weeks[-1]) == (as_moment("2010-01-04"), as_moment("2024-12-30"))

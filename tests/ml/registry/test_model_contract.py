@@ -123,7 +123,7 @@ def test_the_outputs_are_what_a_forecaster_gives(files: Path) -> None:
         as_of=pd.Series([pd.Timestamp("2005-01-03", tz="UTC")] * 2).astype("datetime64[us, UTC]"),
         trade_data_age_years=2.0,
     )
-    found = model_contract.types_of(forecaster.predict(panel))
+    found = {name: str(kind) for name, kind in forecaster.predict(panel).dtypes.items()}
     assert found == dict(model_contract.OUTPUTS)
 
 
