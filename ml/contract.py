@@ -14,7 +14,7 @@ import pandas as pd
 from features.errors import ContractError
 from models.targets import HORIZONS
 
-__all__ = ["CHECKS", "COLUMNS", "EXPLANATION_COLUMNS", "TIERS", "check_forecasts", "conform", "tier_of"]
+__all__ = ["CHECKS", "COLUMNS", "EXPLANATION_COLUMNS", "MOMENT", "TIERS", "check_forecasts", "conform", "tier_of"]
 
 MOMENT = "datetime64[us, UTC]"
 COLUMNS: dict[str, str] = {

@@ -46,6 +46,11 @@ class Settings(BaseSettings):
     fetchers: int = Field(4, ge=1, le=32, description="Sources that are downloaded side by side.")
     contact: str = Field("", description="Mail address or page that publishers see in our requests; empty says none.")
 
+    database: str = Field(
+        "",
+        description="Address of a PostgreSQL database, such as postgresql://user@host/name; empty: SQLite in the home.",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -67,6 +72,11 @@ class Settings(BaseSettings):
     def runs(self) -> Path:
         """Where published weekly runs live."""
         return self.home / "runs"
+
+    @property
+    def database_url(self) -> str:
+        """Where the relational store lives: what `database` names, else `oresight.db` in the home."""
+        return self.database or f"sqlite:///{(self.home / 'oresight.db').resolve()}"
 
     @property
     def tracking_uri(self) -> str:
