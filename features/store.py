@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -31,11 +32,18 @@ __all__ = ["Store", "connect", "digest_of", "folded"]
 
 
 def connect(memory_limit: str = "4GB", threads: int = 2, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory DuckDB with our limits instead of those it guesses from the machine."""
+    """Open a connection of its own to an in-memory DuckDB with our limits, not those it guesses from the machine."""
+    return _instance(memory_limit, threads, spill, os.getpid()).cursor()
+
+
+@functools.lru_cache(maxsize=4)
+def _instance(memory_limit: str, threads: int, spill: Path | None, process: int) -> duckdb.DuckDBPyConnection:
+    # To start one takes longer than most queries. Each process has its own: a fork has none of the parent's threads.
     settings: dict[str, Any] = {"memory_limit": memory_limit, "threads": threads}
     if spill is not None:
         settings |= {"temp_directory": str(spill), "max_temp_directory_size": "8GB"}
-    return duckdb.connect(":memory:", config=settings)
+    # What was read stays in no cache: between two queries the instance holds nothing.
+    return duckdb.connect(":memory:", config=settings | {"enable_external_file_cache": False})
 
 
 def folded(name: str) -> str:
@@ -279,8 +287,10 @@ class Store:
         if not self.batches(name):
             return datasets.empty(name)
         with connect(self.memory_limit, self.threads) as db:
-            rows = db.execute(sql, parameters).df()
-        return rows.astype(spec.types)[spec.columns]
+            # By way of Arrow text comes over as it is, where `df` makes an object of every cell first.
+            rows = db.sql(sql, params=parameters).to_arrow_table().combine_chunks().to_pandas()
+        # A copy, as columns without gaps would lie in Arrow's memory, which nobody may write to.
+        return rows.astype(spec.types)[spec.columns].copy()
 
 
 def _known_at(as_of: dt.datetime, name: str) -> dict[str, dt.datetime]:

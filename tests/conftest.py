@@ -18,6 +18,35 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 # One moment for every home: what the embedded data say of later days must not change what tests find in them.
 FILLED_AT = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
+# The files that take longest, by `--durations`. A worker takes a file as a whole: with these first, small ones are left
+# for the end and no worker waits long for another. Those that share a prepared home don't follow each other.
+LONGEST = (
+    "ml/test_weekly.py",
+    "models/test_leakage.py",
+    "features/signals/test_replay.py",
+    "ml/test_forecasting.py",
+    "ml/test_cli.py",
+    "ml/test_backtest.py",
+    "ml/test_readme.py",
+    "ml/test_studies.py",
+    "ml/test_registry.py",
+    "ml/test_price_spikes.py",
+    "ml/test_cases.py",
+    "ml/test_lead_time.py",
+    "ml/test_production_drops.py",
+    "features/collection/test_faults.py",
+    "features/signals/test_geopolitics.py",
+    "models/test_targets.py",
+    "features/collection/test_streams.py",
+    "features/signals/test_production.py",
+    "ml/drift/test_drift_real.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put notebooks first, then the files of `LONGEST`, then the others in the order in which they were found."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, -1 if item.path.suffix == ".ipynb" else len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
+from tests.conftest import LONGEST
 
 NOT_TRACKED = {
     ".git",
@@ -234,6 +237,20 @@ def test_a_missing_python_is_named(checkout: Checkout) -> None:
     done = checkout.make("setup", "PYTHON=no-such-python")
     assert done.returncode != 0
     assert "there is no 'no-such-python' here" in done.stderr
+
+
+# ---- the order of the tests ------------------------------------------------------------------------
+
+
+def test_files_stay_whole_and_the_longest_come_first(request: pytest.FixtureRequest, repo_root: Path) -> None:
+    missing = [name for name in LONGEST if not (repo_root / "tests" / name).is_file()]
+    assert missing == [], "LONGEST in tests/conftest.py names files that are gone"
+    places = {repo_root / "tests" / name: place for place, name in enumerate(LONGEST)}
+    order = list(dict.fromkeys(item.path for item in request.session.items))
+    # Each file in one piece, or its fixtures would be made twice.
+    assert [path for path, _ in itertools.groupby(item.path for item in request.session.items)] == order
+    ranks = [-1 if path.suffix == ".ipynb" else places.get(path, len(places)) for path in order]
+    assert ranks == sorted(ranks)
 
 
 # ---- no index address --------------------------------------------------------------------------

@@ -37,7 +37,8 @@ def steps(tables: Tables, catalog: Catalog) -> list[Steps]:
     countries = sorted(catalog.countries)
     indices = tables["geopolitics"]
     pictures = geopolitical_risk.pictures(indices, countries)
-    book, stakes = stakes_at_each_moment(tables["trade"], catalog)
+    # Who buys matters only once anything is told of buyers, and to add it up takes longer than all the rest.
+    book, stakes = stakes_at_each_moment(tables["trade"].head(0) if indices.empty else tables["trade"], catalog)
     return [
         geopolitical_risk.of_suppliers(pictures, catalog, countries),
         geopolitical_risk.reached(pictures),

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from features import datasets
 from features.errors import BadInput
-from features.store import Store
+from features.store import Store, connect
 from tests.builders import event, flow, rows, utc
 
 NAME = "governance"
@@ -310,3 +311,32 @@ def test_answers_do_not_depend_on_the_machines_time_zone(tmp_path: Path):
     ]
     assert "2020-01-01T00:00:00+00:00" in answers[0]
     assert answers[0] == answers[1]
+
+
+# --- connections ----------------------------------------------------------------------------------
+
+
+def test_a_connection_has_the_limits_asked_for_and_shares_nothing_with_another() -> None:
+    with connect("1GB", 1) as one, connect("1GB", 1) as other, connect("2GB", 2) as larger:
+        one.register("told_rows", pd.DataFrame({"number": [1]}))
+        other.register("told_rows", pd.DataFrame({"number": [2]}))
+        larger.register("told_rows", pd.DataFrame({"number": [3]}))
+        found = [db.execute("SELECT number FROM told_rows").fetchone() for db in (one, other, larger)]
+        assert found == [(1,), (2,), (3,)]
+        limits = "SELECT current_setting('threads'), current_setting('memory_limit')"
+        assert [db.execute(limits).fetchone() for db in (one, larger)] == [(1, "953.6 MiB"), (2, "1.8 GiB")]
+    with connect("1GB", 1) as later, pytest.raises(duckdb.CatalogException, match="told_rows"):
+        later.execute("SELECT number FROM told_rows")
+
+
+def test_what_was_read_may_be_written_to_and_is_read_anew(tmp_path: Path) -> None:
+    store = store_of(tmp_path, [score(1.0, 0)])
+    first = store.history(NAME, as_of=END)
+    first.loc[:, "estimate"] = 5.0
+    assert store.history(NAME, as_of=END)["estimate"].tolist() == [1.0]
+    (path,) = store.batches(NAME)
+    # Another file of the same name, length and second, as after a rebuild.
+    times = path.stat()
+    store_of(tmp_path / "other", [score(2.0, 0)]).batches(NAME)[0].replace(path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert store.history(NAME, as_of=END)["estimate"].tolist() == [2.0]

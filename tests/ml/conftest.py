@@ -10,14 +10,16 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from features import datasets
 from features.knowledge_time import UTC, as_moment
 from features.store import Store
-from ml import cli, registry
+from ml import cli, registry, tracking
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.settings import Settings
 from ml.weekly import Run, run_week
@@ -35,6 +37,39 @@ def _quiet_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("ORESIGHT_", "MLFLOW_"))]:
             patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mlflow_tables_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A home without an MLflow database gets a copy of one with empty tables: to make them takes over a second.
+
+    MLflow itself makes those of the copy, and checks their version in each home as always. A process that a test
+    starts makes its own.
+    """
+    mlflow_at = tracking.mlflow_at
+
+    def make(folder: Path) -> None:
+        with mlflow_at(Settings(home=folder / "whole")):
+            # What it needs is imported and set, and all of the way is gone once.
+            from mlflow.store.db.utils import _initialize_tables
+            from sqlalchemy import create_engine
+
+        engine = create_engine(f"sqlite:///{folder / 'mlflow.db'}")
+        _initialize_tables(engine)
+        engine.dispose()
+
+    def at(settings: Settings) -> AbstractContextManager[Any]:
+        database = settings.home / "mlflow.db"
+        if settings.tracking_uri.startswith("sqlite:") and not database.exists():
+            settings.home.mkdir(parents=True, exist_ok=True)
+            aside = database.with_suffix(".copied")
+            shutil.copyfile(made_once(tmp_path_factory, "mlflow-tables", make) / "mlflow.db", aside)
+            aside.replace(database)
+        return mlflow_at(settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "mlflow_at", at)
         yield
 
 

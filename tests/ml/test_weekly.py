@@ -526,24 +526,26 @@ import datetime as dt, os, signal, sys
 from pathlib import Path
 from features import collection
 from features.knowledge_time import as_moment
+from ml import knowledge
 from ml.settings import Settings
-from ml import knowledge, weekly
 
 def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 home, week, step = sys.argv[1:]
+settings = Settings(home=Path(home))
 if step == "rename":
+    from ml import weekly
     replace = Path.replace
     is_run = lambda path: path.name.endswith(".part") and path.is_dir()
     Path.replace = lambda self, target: die() if is_run(self) else replace(self, target)
+    weekly.run_week(settings, as_moment(week), now=as_moment(week) + dt.timedelta(days=1), say=print)
 if step == "filling":
+    # A small source first: what counts is that one is stored and the next is not.
+    collection.BUNDLE_FILES = {name: collection.BUNDLE_FILES[name] for name in ("events", "wgi")}
     ingest = collection.ingest
     collection.ingest = lambda store, name, *a, **k: die() if name == "wgi" else ingest(store, name, *a, **k)
-settings = Settings(home=Path(home))
-if step == "filling":
     knowledge.open_store(settings, now=as_moment("2026-11-01"))
-weekly.run_week(settings, as_moment(week), now=as_moment(week) + dt.timedelta(days=1), say=print)
 """
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from features.errors import LeakageError
 from features.knowledge_time import as_moment
-from features.panel import feature_names
+from features.panel import family_of, feature_names
 from features.store import Store
 from ml import backtest
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge
@@ -123,15 +123,17 @@ def _only_the_champion(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backtest, "make_baselines", lambda features: [])
 
 
-def plan(real: Real, *extra: str) -> backtest.Plan:
-    return backtest.Plan(tuple(real.origins), ("supply_drop",), (*real.features, *extra), FEW_ROUNDS)
+def plan(real: Real, features: Sequence[str]) -> backtest.Plan:
+    return backtest.Plan(tuple(real.origins), ("supply_drop",), tuple(features), FEW_ROUNDS)
 
 
 def mean_onset_auc(real: Real, labels: pd.DataFrame, origins: Sequence[Origin]) -> float:
     """The AUC among onset rows of one origin and horizon, averaged over origins and horizons by couples."""
     won, couples = 0.0, 0
+    # The family that tells pairs and years apart best: enough to learn by heart what must not be seen.
+    trade = [name for name in real.features if family_of(name) == "trade"]
     for origin in origins:
-        found = backtest.forecast_origin(real.panel, labels, origin, plan(real))
+        found = backtest.forecast_origin(real.panel, labels, origin, plan(real, trade))
         found = found[found["onset"] & found["label"].notna()]
         for _, part in found.groupby("horizon"):
             events, others = (part.loc[part["label"].eq(value), "probability"].to_numpy() for value in (1.0, 0.0))
@@ -147,7 +149,7 @@ def test_shuffled_labels_score_nothing_and_true_ones_something(real: Real) -> No
     for _, rows in labels.groupby("year"):
         at = rng.permutation(rows.index.to_numpy())
         labels.loc[rows.index, OUTCOME] = rows.loc[at, OUTCOME].to_numpy()
-    assert mean_onset_auc(real, labels, real.origins) == pytest.approx(0.5, abs=0.03)
+    assert mean_onset_auc(real, labels, real.origins[:4]) == pytest.approx(0.5, abs=0.03)
     # The same on true labels, so that the first half is not idle.
     assert mean_onset_auc(real, real.labels, real.origins[:1]) > 0.6
 
@@ -159,7 +161,9 @@ def test_a_planted_feature_that_knows_the_label_stops_the_origin_and_is_named(re
     noise = np.random.default_rng(3).normal(0, 0.3, len(rows))
     planted = real.panel.assign(next_letter_from_the_mine=rows["label"].fillna(0.0) + noise)
     with pytest.raises(LeakageError, match=r"next_letter_from_the_mine \(AUC 0\.9\d+\)") as caught:
-        backtest.forecast_origin(planted, real.labels, origin, plan(real, "next_letter_from_the_mine"))
+        backtest.forecast_origin(
+            planted, real.labels, origin, plan(real, (*real.features, "next_letter_from_the_mine"))
+        )
     assert not any(f"{name} (" in str(caught.value) for name in real.features)
 
 

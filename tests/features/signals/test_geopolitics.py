@@ -349,6 +349,21 @@ def test_small_tables_with_revisions_replay_to_the_last_feature(seed: int, catal
     assert seen == set(geopolitics.SIGNAL.columns)
 
 
+def test_before_any_figure_of_countries_is_known_the_parts_by_pair_have_their_columns_and_no_rows(catalog: Catalog):
+    tables = random_geopolitics(3) | {"trade": random_trade(3, range(1999, 2005))}
+    told, untold = (
+        geopolitics.steps(tables | {"geopolitics": table}, catalog)
+        for table in (tables["geopolitics"], tables["geopolitics"].head(0))
+    )
+    pairs = [(one, other) for one, other in zip(told, untold, strict=True) if one.keys == ("mineral", "supplier")]
+    assert len(pairs) == 2
+    for one, other in pairs:
+        assert other.keys == one.keys
+        assert len(one.frame) > 0
+        assert other.frame.empty
+        assert one.frame.dtypes.equals(other.frame.dtypes)
+
+
 def test_a_dyad_without_trade_until_later_replays(catalog: Catalog):
     facts = weeks(("CHN", "JPN"), "gdelt_coercion", [0.1, 0.2] * 28) + weeks(
         ("AUS", "CHN"), "gdelt_coercion", [0.3] * 70
