@@ -55,7 +55,12 @@ FORECAST_ROW = (
     Column("stage", "text", "`extraction` for ores and concentrates, `processing` for refined products."),
     Column("supplier", "text", "The exporting country, ISO 3166-1 alpha-3."),
     Column("probability", "0 to 1", "Calibrated probability of the event; missing where the row abstains."),
-    Column("p_low", "0 to 1", "Lower end of the Venn-Abers interval of the probability; wider when data are old."),
+    Column(
+        "p_low",
+        "0 to 1",
+        "Lower end of the interval: in nine of ten groups the share that fell lies inside; wider after years that "
+        "strayed, and with old data.",
+    ),
     Column("p_high", "0 to 1", "Upper end of the interval of the probability."),
     Column(
         "base_rate",
@@ -63,7 +68,11 @@ FORECAST_ROW = (
         "What the pair's own history says, shrunk to pairs in the same state: the normal.",
     ),
     Column("tier", "text", "`low`, `guarded`, `elevated` or `severe`, by cut-offs of the probability."),
-    Column("alert", "true or false", "A major supplier, elevated or severe, with p_low a quarter above base_rate."),
+    Column(
+        "alert",
+        "true or false",
+        "A major supplier, elevated or severe, with calibration's lower end a quarter above base_rate.",
+    ),
     Column("onset", "true or false", "True where the pair was not in the event in the last known year."),
     Column("probability_previous", "0 to 1", "The probability of the run before, missing where there was none."),
     Column("change", "−1 to 1", "`probability` minus `probability_previous`; the sum of the next three columns."),

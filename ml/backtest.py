@@ -27,7 +27,7 @@ from models.forecaster import Forecaster, labelled_rows
 from models.gradient_boosting import Parameters
 from models.targets import HORIZONS, TARGETS, YEARS_AHEAD, resolved_by
 
-__all__ = ["PREDICTION_COLUMNS", "Plan", "forecast_origin", "run_backtest"]
+__all__ = ["PREDICTION_COLUMNS", "SUPPORT_COLUMNS", "Plan", "forecast_origin", "run_backtest"]
 
 # From February on trade is known to two years back: the current year is two years ahead of it, the next three.
 FIRST_LEAD = 2
@@ -50,6 +50,16 @@ PREDICTION_COLUMNS = [
     "is_major",
     "is_transit",
     "resolved_at",
+]
+# What the champion's interval was made from, and what its alerts need; missing for baselines.
+SUPPORT_COLUMNS = [
+    "base_rate",
+    "calibration_low",
+    "calibration_high",
+    "distance",
+    "stale_years",
+    "record_years",
+    "missing_frac",
 ]
 
 
@@ -75,7 +85,7 @@ class Plan:
             "day": self.day,
             "baselines": self.with_baselines,
             "horizons": self.horizons,
-            "version": 3,
+            "version": 4,
         }
         return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -90,7 +100,8 @@ def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, p
         labels: `label_table`, possibly with labels resolved later; those are used for scoring only.
 
     Returns:
-        `PREDICTION_COLUMNS`; one row per model, target, horizon and pair.
+        `PREDICTION_COLUMNS` and `SUPPORT_COLUMNS`; one row per model, target, horizon and pair. record_years counts
+        the pair's past origins among the training rows, missing_frac is the share of features not known.
 
     Raises:
         LeakageError: a feature tells the label.
@@ -112,7 +123,12 @@ def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, p
     # What was known of every row that was learned from, and is not of all to forecast, has begun to end.
     if gaps := {name for name in forecaster.never_missing if now[name].isna().any()}:
         forecaster = fit(features=[name for name in features if name not in gaps])
-    champion = forecaster.predict(now)
+    champion = forecaster.predict_with_support(now)
+    seen = past.groupby(["mineral", "supplier"]).size()
+    now = now.assign(
+        record_years=seen.reindex(pd.MultiIndex.from_frame(now[["mineral", "supplier"]])).fillna(0.0).to_numpy(),
+        missing_frac=now[list(forecaster.features)].isna().mean(axis=1),
+    )
     tables = []
     for target, horizon in forecaster.forecasts:
         if horizon not in plan.horizons:
@@ -121,13 +137,13 @@ def forecast_origin(panel: pd.DataFrame, labels: pd.DataFrame, origin: Origin, p
         learn = labelled_rows(past, labels, target, horizon)
         learn = learn[resolved_by(learn, cutoff)]
         part = champion[champion["target"].eq(target) & champion["horizon"].eq(horizon)]
-        own = part.reset_index(drop=True)[["probability", "p_low", "p_high"]]
+        own = part.reset_index(drop=True)[["probability", "p_low", "p_high", *SUPPORT_COLUMNS[:5]]]
         tables.append(rows.join(own).assign(model=forecaster.name, target=target, horizon=horizon))
         for model in make_baselines(plan.features) if plan.with_baselines else ():
             probability = model.fit(learn).predict(rows)
             table = rows.assign(model=model.name, target=target, horizon=horizon, probability=probability)
-            tables.append(table.assign(p_low=float("nan"), p_high=float("nan")))
-    return pd.concat(tables, ignore_index=True)[PREDICTION_COLUMNS]
+            tables.append(table.assign(**dict.fromkeys(["p_low", "p_high", *SUPPORT_COLUMNS], float("nan"))))
+    return pd.concat(tables, ignore_index=True)[[*PREDICTION_COLUMNS, *SUPPORT_COLUMNS]]
 
 
 def _work(origin: Origin, *, folder: Path, plan: Plan) -> pd.DataFrame:

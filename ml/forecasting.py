@@ -16,7 +16,7 @@ from features.knowledge_time import Lag
 from features.panel import all_steps, build_panel, datasets_needed, feature_names
 from features.signals.declaration import Signal
 from features.sources import baci
-from ml.contract import tier_of
+from ml.contract import EXPLANATION_COLUMNS, tier_of
 from ml.knowledge import Knowledge
 from ml.registry import Served
 from ml.settings import Settings
@@ -24,7 +24,17 @@ from models.explanation import context_rows, driver_sentences, explanation_rows
 from models.forecaster import Forecaster
 from models.targets import MAX_IMPUTED_FRAC
 
-__all__ = ["abstained_rows", "abstention_reasons", "expected_year", "forecast_week", "with_revisions_known"]
+__all__ = [
+    "MAX_DISTANCE_FRAC",
+    "MAX_STALE_YEARS",
+    "NOT_PUBLISHED",
+    "abstained_rows",
+    "abstention_reasons",
+    "alert_of",
+    "expected_year",
+    "forecast_week",
+    "with_revisions_known",
+]
 
 # Datasets whose further versions are news, not corrections of what was said before.
 EVENTS = (
@@ -39,8 +49,14 @@ EVENTS = (
 )
 WEEK = dt.timedelta(days=7)
 GRACE = dt.timedelta(days=31)
-# An alert needs more than a shaky supplier: the lower end of the interval lies this far above what is normal for it.
+# What a forecast was made from, and is not part of the published row; calibration_low goes once alerts are given.
+NOT_PUBLISHED = ["raw_score", "calibration_high", "distance", "stale_years"]
+# An alert needs more than a shaky supplier: the lower end of calibration lies this far above what is normal for it.
 ALERT_TIMES_NORMAL = 1.25
+# From origins 2006 to 2018 (docs/decisions/0026): from figures this many years older than any learned from, hardly any
+# skill over the pair's history is left; and no pair had a larger share of its known features in the tails of training.
+MAX_STALE_YEARS = 3
+MAX_DISTANCE_FRAC = 1 / 3
 KEY = ["target", "mineral", "supplier", "window_start"]
 
 
@@ -55,7 +71,7 @@ def forecast_week(
     as_of, forecaster, panel = knowledge.as_of, served.forecaster, knowledge.current_panel
     reasons = abstention_reasons(panel, forecaster)
     usable = panel[reasons.isna()].reset_index(drop=True)
-    rows = forecaster.predict(usable).drop(columns="raw_score")
+    rows = forecaster.predict_with_support(usable).drop(columns=NOT_PUBLISHED)
     rows = rows.merge(_last_week(knowledge, served, issued_before), on=KEY, how="left", validate="one_to_one")
     rows = _with_change(rows, served.version)
     limits = (settings.tier_guarded, settings.tier_elevated, settings.tier_severe)
@@ -65,7 +81,7 @@ def forecast_week(
         reason=pd.Series(None, index=rows.index, dtype="str"),
     )
     rows = rows.merge(usable[["mineral", "supplier", "is_major"]], on=["mineral", "supplier"], validate="many_to_one")
-    rows = rows.assign(alert=alert_of(rows)).drop(columns="is_major")
+    rows = rows.assign(alert=alert_of(rows)).drop(columns=["is_major", "calibration_low"])
     explanations = _explanations(served, usable)
     rows = rows.merge(_drivers(explanations, usable), on=["target", "horizon", "mineral", "supplier"], how="left")
     changes = ("probability_previous", "change", "change_data", "change_revision", "change_model")
@@ -84,12 +100,16 @@ def forecast_week(
 
 
 def alert_of(rows: pd.DataFrame) -> pd.Series:
-    """Tell which rows are alerts: a major pair, elevated or severe, whose interval lies above what is normal for it.
+    """Tell which rows are alerts: a major pair, elevated or severe, clearly above what is normal for it.
+
+    Clearly is by the lower end of calibration's own interval, not of the published one: that one is as wide as whole
+    years stray, which says nothing of this pair against its normal (docs/decisions/0026).
 
     Args:
-        rows: is_major, tier, p_low, base_rate.
+        rows: is_major, tier, base_rate, and calibration_low; p_low where a table has no such column.
     """
-    is_raised = rows["p_low"] > ALERT_TIMES_NORMAL * rows["base_rate"]
+    low = rows["calibration_low"] if "calibration_low" in rows else rows["p_low"]
+    is_raised = low > ALERT_TIMES_NORMAL * rows["base_rate"]
     return rows["is_major"] & rows["tier"].isin(["elevated", "severe"]) & is_raised
 
 
@@ -107,7 +127,19 @@ def abstention_reasons(panel: pd.DataFrame, forecaster: Forecaster) -> pd.Series
     gaps = panel[forecaster.never_missing].isna()
     for name in gaps.columns[gaps.any()]:
         reasons = reasons.mask(gaps[name] & reasons.isna(), f"{name} is unknown, which it never was in training")
-    return reasons
+    support = forecaster.support_of(panel).set_index(panel.index)
+    stale, distance = support["stale_years"], support["distance"]
+    age = panel["trade_data_age_years"]
+    reasons = _masked(reasons, stale > MAX_STALE_YEARS, age, "the last known trade year is {:.0f} years back, too old")
+    words = "{:.0%} of what is known about the pair lies outside of what the model learned from"
+    return _masked(reasons, distance > MAX_DISTANCE_FRAC, distance, words)
+
+
+def _masked(reasons: pd.Series, where: pd.Series, value: pd.Series, words: str) -> pd.Series:
+    at = where & reasons.isna()
+    if not at.any():
+        return reasons
+    return reasons.mask(at, value[at].map(words.format).reindex(reasons.index))
 
 
 def with_revisions_known(table: pd.DataFrame, key: list[str], *, since: pd.Timestamp) -> tuple[pd.DataFrame, int]:
@@ -209,7 +241,8 @@ def _explanations(served: Served, usable: pd.DataFrame) -> pd.DataFrame:
             parts = [explanation_rows(booster, rows), context_rows(others, rows)]
             both = pd.concat(parts, ignore_index=True).sort_values(["mineral", "supplier"], kind="stable")
             tables.append(both.assign(target=target, horizon=horizon))
-    return pd.concat(tables, ignore_index=True)
+    # Where every pair abstains there is nothing to explain.
+    return pd.concat(tables, ignore_index=True) if tables else _nothing(EXPLANATION_COLUMNS).drop(columns="run_id")
 
 
 def _drivers(explanations: pd.DataFrame, usable: pd.DataFrame) -> pd.DataFrame:
@@ -217,7 +250,12 @@ def _drivers(explanations: pd.DataFrame, usable: pd.DataFrame) -> pd.DataFrame:
         driver_sentences(part.drop(columns=["target", "horizon"]), usable).assign(target=target, horizon=horizon)
         for (target, horizon), part in explanations.groupby(["target", "horizon"], sort=False)
     ]
-    return pd.concat(tables, ignore_index=True)
+    names = ["target", "horizon", "mineral", "supplier", "driver_1", "driver_2", "driver_3"]
+    return pd.concat(tables, ignore_index=True) if tables else _nothing(dict.fromkeys(names, "str"))
+
+
+def _nothing(columns: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
 
 
 def abstained_rows(panel: pd.DataFrame, reasons: pd.Series, forecaster: Forecaster) -> pd.DataFrame:

@@ -143,7 +143,7 @@ def _forecast_quarter(quarter: Quarter, *, folder: Path, features: tuple[str, ..
     usable = weeks[weeks[forecaster.never_missing].notna().all(axis=1)].reset_index(drop=True)
     if usable.empty:
         return pd.DataFrame()
-    rows = forecaster.predict(usable)
+    rows = forecaster.predict_with_support(usable)
     return rows.merge(usable[[*PAIR, "as_of", "is_major"]], on=[*PAIR, "as_of"], validate="many_to_one")
 
 

@@ -3,13 +3,16 @@
 One calibrated booster and one pair history per target and horizon. Coherence is made
 here: a severe drop is never more likely than a drop, and probabilities do not fall with
 the horizon, point and interval alike.
+
+Stored models have a format. Format 1 knew no interval that adapts: such a model is served with its calibration's own
+interval, narrow as it is, until a new one is trained. A format that is not known here is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +23,19 @@ from features.errors import BadInput
 from models.baselines import Climatology, PairHistory
 from models.calibrated import CalibratedBoosting, can_calibrate
 from models.calibration import Calibrator
+from models.coherence import cohere
 from models.gradient_boosting import GradientBoosting, Parameters
+from models.intervals import AdaptiveInterval
 from models.leakage import check_leakage
+from models.support import Support
 from models.targets import HORIZONS, TARGETS, YEARS_AHEAD, attach_labels, resolved_by, states, window_of
 
 __all__ = ["Forecaster", "cohere", "labelled_rows"]
 
 # What a part is made for: a target, and how many years lie between the last known trade year and the target year.
 NUMBERS = ["raw_score", "probability", "p_low", "p_high"]
+SUPPORT = ["calibration_low", "calibration_high", "distance", "stale_years"]
+FORMAT = 2
 Part = tuple[str, int]
 # In July trade is known to two years back, so this lead is learned from July rows with this horizon.
 LEARNED_FROM = {2: "current_year", 3: "next_year", 4: "year_after_next"}
@@ -37,36 +45,6 @@ def labelled_rows(panel: pd.DataFrame, labels: pd.DataFrame, target: str, horizo
     """Give the panel with `target`'s windows, labels and onset for `horizon`."""
     rows = attach_labels(panel, labels, TARGETS[target], horizon)
     return rows.assign(onset=states(panel, TARGETS[target]).to_numpy())
-
-
-def cohere(forecasts: pd.DataFrame) -> pd.DataFrame:
-    """Make probabilities and intervals coherent: rising with the horizon, and severe never above drop.
-
-    The next year is raised to the current year where it was below (docs/decisions/0007), then a severe
-    drop is lowered to the drop of the same pair and horizon; the second step cannot undo the first.
-
-    Args:
-        forecasts: target, horizon, mineral, supplier, as_of, probability, p_low, p_high.
-
-    Returns:
-        The same rows in the same order.
-    """
-    rows = forecasts.copy()
-    _bound(rows, "horizon", "next_year", "current_year", np.fmax)
-    _bound(rows, "target", "severe_supply_drop", "supply_drop", np.fmin)
-    return rows
-
-
-def _bound(
-    rows: pd.DataFrame, column: str, bounded: str, bound: str, pick: Callable[[np.ndarray, np.ndarray], np.ndarray]
-) -> None:
-    # Set the numbers of rows where `column` is `bounded` against those of their partner where it is `bound`.
-    key = [name for name in ("target", "horizon", "mineral", "supplier", "as_of") if name != column]
-    partners = rows[rows[column].eq(bound)].set_index(key)
-    at = rows[column].eq(bounded).to_numpy()
-    found = partners.reindex(pd.MultiIndex.from_frame(rows.loc[at, key]))
-    for name in ("probability", "p_low", "p_high"):
-        rows.loc[at, name] = pick(rows.loc[at, name].to_numpy(), found[name].to_numpy())
 
 
 @dataclass
@@ -108,7 +86,8 @@ class Forecaster:
                 if lead > min(leads) and not can_calibrate(rows):
                     continue
                 check_leakage(rows, features)
-                parts[target, lead] = CalibratedBoosting(features, parameters or Parameters()).fit(rows)
+                part = CalibratedBoosting(features, parameters or Parameters(), adaptive=True)
+                parts[target, lead] = part.fit(rows)
                 histories[target, lead] = PairHistory().fit(rows)
         return cls(parts, histories, trained_as_of, list(features))
 
@@ -119,15 +98,41 @@ class Forecaster:
             target, horizon, mineral, supplier, as_of, window_start, window_end, onset, raw_score,
             probability, p_low, p_high, base_rate; targets and horizons in fixed order, pairs as in `panel`.
         """
+        return self.predict_with_support(panel).drop(columns=SUPPORT)
+
+    def predict_with_support(self, panel: pd.DataFrame) -> pd.DataFrame:
+        """Forecast as `predict` does, and say what each interval was made from.
+
+        Returns:
+            The columns of `predict`, and calibration_low, calibration_high, distance, stale_years; see
+            `CalibratedBoosting.predict_with_support`.
+        """
         panel = panel.reset_index(drop=True)
         numbers = []
         for target, horizon in self.forecasts:
             pieces = [
-                self.parts[target, lead].predict_with_interval(rows, stale_years)
+                self.parts[target, lead].predict_with_support(rows, stale_years)
                 for lead, rows, stale_years in self._by_lead(panel, target, horizon)
             ]
-            numbers.append(pd.concat(pieces).sort_index() if pieces else pd.DataFrame(columns=NUMBERS, dtype="float64"))
+            nothing = pd.DataFrame(columns=[*NUMBERS, *SUPPORT], dtype="float64")
+            numbers.append(pd.concat(pieces).sort_index() if pieces else nothing)
         return cohere(self.frame_of(panel).join(pd.concat(numbers, ignore_index=True)))
+
+    def support_of(self, panel: pd.DataFrame) -> pd.DataFrame:
+        """Give per row its largest distance and its fewest stale_years over what is forecast of it; NaN where unknown.
+
+        Unlike `predict` it takes rows that cannot be forecast.
+        """
+        panel = panel.reset_index(drop=True)
+        told = pd.DataFrame({"distance": np.nan, "stale_years": np.nan}, index=panel.index)
+        for target, horizon in self.forecasts:
+            for lead, rows, stale_years in self._by_lead(panel, target, horizon):
+                near = self.parts[target, lead].support
+                if near is not None:
+                    farther = np.fmax(told.loc[rows.index, "distance"], near.distance(rows))
+                    told.loc[rows.index, "distance"] = farther
+                told.loc[rows.index, "stale_years"] = np.fmin(told.loc[rows.index, "stale_years"], stale_years)
+        return told
 
     @property
     def never_missing(self) -> list[str]:
@@ -197,9 +202,13 @@ class Forecaster:
             for name, text in boosting.to_text().items():
                 files[f"{target}-lead{lead}-{name}"] = text
             files[f"{target}-lead{lead}-calibrator.json"] = calibrator.to_json()
+            if part.interval is not None and part.support is not None:
+                wide = {"interval": part.interval.as_json(), "support": part.support.as_json()}
+                files[f"{target}-lead{lead}-interval.json"] = json.dumps(wide)
             files[f"{target}-lead{lead}-history.json"] = _history_to_json(self.histories[target, lead])
         files["forecaster.json"] = json.dumps(
             {
+                "format": FORMAT,
                 "parts": [list(part) for part in self.parts],
                 "trained_as_of": self.trained_as_of.isoformat(),
                 "features": list(self.features),
@@ -218,18 +227,29 @@ class Forecaster:
         """Rebuild from what `save` wrote.
 
         Raises:
-            BadInput: a file is missing or its hash isn't the manifest's.
+            BadInput: a file is missing, its hash isn't the manifest's, or the format is a newer one.
         """
         files = _read_checked(folder)
         about = json.loads(files["forecaster.json"])
+        found = about.get("format", 1)
+        if found not in range(1, FORMAT + 1):
+            raise BadInput(
+                where=str(folder / "forecaster.json"),
+                expected=f"format 1 to {FORMAT}",
+                found=f"format {found}",
+                remedy="The model was stored by a newer oresight: update this one, or train the model again here.",
+            )
         parts, histories = {}, {}
         for target, lead in about["parts"]:
             texts = {name: files[f"{target}-lead{lead}-{name}"] for name in ("booster.txt", "booster.json")}
             boosting = GradientBoosting.from_text(texts)
             calibrator = Calibrator.from_json(files[f"{target}-lead{lead}-calibrator.json"])
-            parts[target, lead] = CalibratedBoosting(
-                boosting.features, boosting.parameters, boosting=boosting, calibrator=calibrator
-            )
+            part = CalibratedBoosting(boosting.features, boosting.parameters, boosting=boosting, calibrator=calibrator)
+            if f"{target}-lead{lead}-interval.json" in files:
+                wide = json.loads(files[f"{target}-lead{lead}-interval.json"])
+                part.adaptive, part.interval = True, AdaptiveInterval.from_json(wide["interval"])
+                part.support = Support.from_json(wide["support"])
+            parts[target, lead] = part
             histories[target, lead] = _history_from_json(files[f"{target}-lead{lead}-history.json"])
         return cls(parts, histories, pd.Timestamp(about["trained_as_of"]), about["features"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ml.contract import tier_of
-from ml.forecasting import abstained_rows, abstention_reasons, alert_of, expected_year
+from ml.forecasting import NOT_PUBLISHED, abstained_rows, abstention_reasons, alert_of, expected_year
 from models.forecaster import Forecaster
 
 __all__ = ["forecast_weeks"]
@@ -27,10 +27,10 @@ def forecast_weeks(panel: pd.DataFrame, forecaster: Forecaster, *, limits: tuple
     """
     reasons = abstention_reasons(panel, forecaster)
     usable = panel[reasons.isna()].reset_index(drop=True)
-    rows = forecaster.predict(usable).drop(columns="raw_score")
+    rows = forecaster.predict_with_support(usable).drop(columns=NOT_PUBLISHED)
     rows = rows.assign(tier=tier_of(rows["probability"], limits), abstained=False, reason=None)
     rows = rows.merge(usable[[*PAIR_WEEK, "is_major"]], on=PAIR_WEEK, validate="many_to_one")
-    rows = rows.assign(alert=alert_of(rows)).drop(columns="is_major")
+    rows = rows.assign(alert=alert_of(rows)).drop(columns=["is_major", "calibration_low"])
     rows = pd.concat([rows, abstained_rows(panel, reasons, forecaster)], ignore_index=True)
     facts = panel[[*PAIR_WEEK, "stage", "trade_known_at", "trade_last_year"]]
     rows = rows.merge(facts, on=PAIR_WEEK, validate="many_to_one")

@@ -14,7 +14,7 @@ import pytest
 from features.panel import feature_names
 from features.signals.trade import TRACKED_SHARE_FRAC
 from ml import backtest
-from ml.backtest import PREDICTION_COLUMNS, Plan, forecast_origin, run_backtest
+from ml.backtest import PREDICTION_COLUMNS, SUPPORT_COLUMNS, Plan, forecast_origin, run_backtest
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, signals_named
 from ml.origins import Origin, training_dates, yearly_origins
 from models.baselines import BASELINES, Climatology, LogisticBaseline, PairHistory, Persistence
@@ -73,7 +73,7 @@ def test_the_columns_hold_those_of_the_design_and_every_baseline_stands_beside_t
 ) -> None:
     wanted = "target horizon mineral supplier as_of window_start window_end probability label onset model"
     assert set(wanted.split()) <= set(PREDICTION_COLUMNS)
-    assert list(predictions.columns) == PREDICTION_COLUMNS
+    assert list(predictions.columns) == [*PREDICTION_COLUMNS, *SUPPORT_COLUMNS]
     assert set(predictions["model"]) == {"lightgbm", *BASELINES}
     rows = {model: part[ROW].reset_index(drop=True) for model, part in predictions.groupby("model")}
     for model in BASELINES:
@@ -96,7 +96,11 @@ def test_every_origin_forecasts_its_tracked_pairs_for_both_horizons(
             )
             assert part["window_start"].eq(pd.Timestamp(year=origin.as_of.year + ahead, month=1, day=1, tz="UTC")).all()
             assert part["window_end"].eq(pd.Timestamp(year=origin.as_of.year + ahead, month=12, day=31, tz="UTC")).all()
-    champion_only = ["p_low", "p_high"]
+    assert (own["p_low"] <= own["calibration_low"]).all()
+    assert (own["p_high"] >= own["calibration_high"]).all()
+    assert own["distance"].between(0, 1).all()
+    assert own["stale_years"].eq(0).all()
+    champion_only = ["p_low", "p_high", *SUPPORT_COLUMNS]
     assert own[champion_only].notna().all(axis=None)
     assert predictions.loc[predictions["model"].ne("lightgbm"), champion_only].isna().all(axis=None)
 

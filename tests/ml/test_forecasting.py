@@ -39,7 +39,8 @@ KEY = ["target", "horizon", "mineral", "supplier"]
 PAIR = ["mineral", "supplier"]
 PARTS = ["change_data", "change_revision", "change_model"]
 SETTINGS = Settings(home=Path("never-used"))
-SIGNALS = signals_named(None)
+# The champion's family, and those of what is put on record beside it.
+SIGNALS = signals_named(["trade", "restrictions", "incidents"])
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,10 @@ def assert_adds_up(table: pd.DataFrame) -> None:
     assert len(told) > 500
     np.testing.assert_allclose(told["change"], told[PARTS].sum(axis=1), rtol=0, atol=1e-9)
     np.testing.assert_allclose(told["change"], told["probability"] - told["probability_previous"], rtol=0, atol=1e-9)
+
+
+def usable(panel: pd.DataFrame, served: registry.Served) -> pd.Series:
+    return abstention_reasons(panel, served.forecaster).isna()
 
 
 def recomputed(knowledge: Knowledge, served: registry.Served, date: dt.datetime) -> pd.DataFrame:
@@ -378,7 +383,7 @@ def test_a_pair_that_cannot_be_judged_gets_no_probability_but_a_reason(
 
 
 def test_tier_and_alert_follow_from_the_numbers(
-    known: Callable[[str], Knowledge], plain: Callable[[str], pd.DataFrame]
+    known: Callable[[str], Knowledge], served: registry.Served, plain: Callable[[str], pd.DataFrame]
 ) -> None:
     table = plain(NEWS)
     given = table[~table["abstained"]]
@@ -387,9 +392,16 @@ def test_tier_and_alert_follow_from_the_numbers(
     assert given["tier"].tolist() == wanted.tolist()
     panel = known(NEWS).panel([as_moment(NEWS)]).set_index(PAIR)
     is_major = panel["trade_share_3y"].ge(0.05).reindex(pd.MultiIndex.from_frame(given[PAIR])).to_numpy()
-    is_raised = given["p_low"] > ALERT_TIMES_NORMAL * given["base_rate"]
+    told = served.forecaster.predict_with_support(
+        known(NEWS).panel([as_moment(NEWS)]).loc[lambda rows: usable(rows, served)]
+    )
+    low = told.set_index(KEY)["calibration_low"].reindex(pd.MultiIndex.from_frame(given[KEY])).to_numpy()
+    is_raised = low > ALERT_TIMES_NORMAL * given["base_rate"]
     assert given["alert"].equals((p >= 0.3) & is_raised & is_major)
     assert 0 < given["alert"].sum() < len(given)
+    # The published interval is wider than what alerts stand on.
+    assert (given["p_low"] <= low).all()
+    assert (given["p_low"] < low).mean() > 0.5
 
 
 def test_the_limits_of_the_tiers_are_settings(known: Callable[[str], Knowledge], served: registry.Served) -> None:
@@ -453,12 +465,35 @@ def test_rows_are_stale_once_a_newer_year_should_have_come(
 
 
 def test_the_interval_of_a_week_with_old_data_is_wider(stopped: Callable[[str], pd.DataFrame]) -> None:
-    fresh, old = (stopped(date).set_index(KEY) for date in ("2006-06-05", "2028-06-05"))
+    fresh, old = (stopped(date).set_index(KEY) for date in ("2006-06-05", "2010-06-07"))
     widths = pd.DataFrame({"fresh": fresh["p_high"] - fresh["p_low"], "old": old["p_high"] - old["p_low"]}).dropna()
     assert len(widths) > 1000
-    assert (widths["old"] > widths["fresh"]).all()
-    # Twenty years too old: next to nothing is known.
-    assert (widths["old"] > 0.9).all()
+    assert (widths["old"] > widths["fresh"]).mean() > 0.95
+    assert (widths["old"] - widths["fresh"]).mean() > 0.05
+
+
+def test_a_week_with_data_older_than_was_ever_measured_gives_no_probability_and_says_so(
+    stopped: Callable[[str], pd.DataFrame],
+) -> None:
+    old = stopped("2028-06-05")
+    assert old["abstained"].all()
+    # Pairs that could not be judged before keep their own reason.
+    assert old["reason"].eq("the last known trade year is 24 years back, too old").mean() > 0.8
+    assert old["reason"].notna().all()
+    assert not stopped("2010-06-07")["abstained"].all()
+
+
+def test_a_pair_far_from_what_was_learned_from_gets_no_probability(
+    known: Callable[[str], Knowledge], served: registry.Served
+) -> None:
+    panel = known(QUIET).panel([as_moment(QUIET)])
+    panel = panel[usable(panel, served)].reset_index(drop=True)
+    far = panel.copy()
+    names = [name for name in served.forecaster.features if name != "trade_data_age_years"][:20]
+    far.loc[0, names] = 1e9
+    reasons = abstention_reasons(far, served.forecaster)
+    assert reasons.notna().tolist() == [True] + [False] * (len(far) - 1)
+    assert reasons[0].endswith("of what is known about the pair lies outside of what the model learned from")
 
 
 def test_age_beyond_what_was_learned_from_widens_the_interval_and_leaves_the_probability(
@@ -473,6 +508,7 @@ def test_age_beyond_what_was_learned_from_widens_the_interval_and_leaves_the_pro
     )
     assert fresh["probability"].equals(older["probability"])
     for narrow, wide in ((fresh, stale), (stale, older)):
-        assert ((wide["p_low"] < narrow["p_low"]) | narrow["p_low"].eq(0)).all()
-        assert ((wide["p_high"] > narrow["p_high"]) | narrow["p_high"].eq(1)).all()
-        assert narrow["p_low"].gt(0).mean() > 0.5
+        # Calibration's own pair is held whatever the age, and is the wider one for some.
+        assert (wide["p_low"] <= narrow["p_low"]).all()
+        assert (wide["p_high"] >= narrow["p_high"]).all()
+        assert (wide["p_high"] - wide["p_low"] > narrow["p_high"] - narrow["p_low"]).mean() > 0.5

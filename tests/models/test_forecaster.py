@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -193,6 +195,24 @@ def test_only_age_beyond_the_longest_lead_widens() -> None:
     assert (width(7.0, "current_year") > width(5.0, "current_year")).all()
 
 
+def test_the_interval_holds_calibrations_own_and_is_wider_with_age_and_distance() -> None:
+    panel = make_panel(range(2013, 2014))
+    found = fitted().predict_with_support(panel)
+    assert found.drop(columns=["calibration_low", "calibration_high", "distance", "stale_years"]).equals(
+        fitted().predict(panel)
+    )
+    assert (found["p_low"] <= found["calibration_low"]).all()
+    assert (found["p_high"] >= found["calibration_high"]).all()
+    # The same scores from a row all of whose other features lie in the tails: only the interval knows.
+    far = fitted().predict_with_support(panel.assign(trade_data_age_years=2.0, trade_level_vs_3y=99.0))
+    same = found["raw_score"].eq(far["raw_score"])
+    assert (far["distance"] > found["distance"]).mean() > 0.9
+    assert same.any()
+    assert (far["p_high"] - far["p_low"] > found["p_high"] - found["p_low"])[same].mean() > 0.9
+    support = fitted().support_of(panel.assign(trade_data_age_years=7.0))
+    assert support["stale_years"].eq(3).all()
+
+
 # ---- what it learns from -------------------------------------------------------------------------
 
 
@@ -317,6 +337,38 @@ def test_saving_and_loading_gives_the_same_numbers_and_the_same_version(tmp_path
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted(path.name for path in (tmp_path / "two").iterdir())
     assert {Path(name).suffix for name in names} == {".txt", ".json"}
+
+
+def test_a_model_stored_before_intervals_adapted_answers_with_calibrations_own(tmp_path: Path) -> None:
+    fitted().save(tmp_path / "old")
+    make_old(tmp_path / "old")
+    old, panel = Forecaster.load(tmp_path / "old"), make_panel(range(2013, 2014))
+    found, now = old.predict_with_support(panel), fitted().predict_with_support(panel)
+    assert found["p_low"].equals(now["calibration_low"])
+    assert found["p_high"].equals(now["calibration_high"])
+    assert found["probability"].equals(now["probability"])
+    assert found["distance"].isna().all()
+    assert old.support_of(panel)["distance"].isna().all()
+
+
+def test_a_model_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    fitted().save(tmp_path / "later")
+    rewrite(tmp_path / "later", lambda about: about | {"format": 3})
+    with pytest.raises(BadInput, match="expected format 1 to 2, found format 3"):
+        Forecaster.load(tmp_path / "later")
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, object]], dict[str, object]], *, drop: str = "\0") -> None:
+    """Change forecaster.json, leave out files that end in `drop`, and make the manifest fit."""
+    about = change(json.loads((folder / "forecaster.json").read_text()))
+    (folder / "forecaster.json").write_text(json.dumps(about))
+    names = [path.name for path in folder.iterdir() if path.name != "manifest.json" and not path.name.endswith(drop)]
+    manifest = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sorted(names)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def make_old(folder: Path) -> None:
+    rewrite(folder, lambda about: {key: each for key, each in about.items() if key != "format"}, drop="-interval.json")
 
 
 def test_another_training_gives_another_version(tmp_path: Path) -> None:

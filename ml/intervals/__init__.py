@@ -1,0 +1,1 @@
+"""How good intervals are: coverage per year and slice, what abstaining would cost, and what alerts stand on."""
