@@ -55,7 +55,8 @@ def experiment(
         say=say,
     )
     add_to_record(record, rows, again=again)
-    text = render_record(read_record(record), command="oresight experiment --out DIR --log FILE --page FILE")
+    command = f"oresight experiment --out DIR --log {log or 'FILE'} --page {page or 'FILE'}"
+    text = render_record(read_record(record), command=command)
     (page or out / "experiments.md").write_text(text)
     if as_json:
         print_json(rows)

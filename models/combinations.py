@@ -6,15 +6,18 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
+from features.panel import directions_of
 from models.calibrated import calibration_blocks
 from models.calibration import expit, log_odds
+from models.gradient_boosting import Parameters, constraints
 from models.model import Model
 
-__all__ = ["MeanOf", "NeverSeen", "PerGroup", "Stacked"]
+__all__ = ["Corrected", "MeanOf", "NeverSeen", "PerGroup", "ShrunkLevels", "Stacked"]
 
 Make = Callable[[], Model]
 FEWEST_EVENTS = 30
@@ -89,6 +92,86 @@ class PerGroup:
             at = values == value
             found[at] = self.own.get(value, self.all).predict(rows[at])
         return found
+
+
+@dataclass
+class Corrected:
+    """One model of all rows, and per value of `column` a few trees that go on from its raw score."""
+
+    make: Make
+    features: Sequence[str]
+    column: str
+    rounds: int = 30
+    name: str = "corrected"
+
+    def fit(self, rows: pd.DataFrame) -> Corrected:
+        """Learn all rows together, then what each group with enough events adds to it."""
+        self.all = self.make().fit(rows)
+        settings = Parameters().for_lightgbm() | constraints(directions_of(self.features))
+        self.own = {}
+        for value, part in rows.groupby(self.column):
+            label = part["label"].to_numpy()
+            if min(label.sum(), len(label) - label.sum()) < FEWEST_EVENTS:
+                continue
+            start = log_odds(self.all.predict(part))
+            data = lgb.Dataset(self._matrix(part), label, init_score=start)
+            self.own[value] = lgb.train(settings, data, num_boost_round=self.rounds)
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give the sigmoid of both together; groups that are new, or had few events, are not corrected."""
+        score = log_odds(self.all.predict(rows))
+        values = rows[self.column].to_numpy()
+        for value in pd.unique(values):
+            if value in self.own:
+                at = values == value
+                score[at] += self.own[value].predict(self._matrix(rows[at]), raw_score=True)
+        return expit(score)
+
+    def _matrix(self, rows: pd.DataFrame) -> np.ndarray:
+        return rows[list(self.features)].to_numpy(dtype="float64")
+
+
+@dataclass
+class ShrunkLevels:
+    """One model of all rows whose log-odds are moved per value of `column`, by as much as its record speaks for.
+
+    The move is the empirical Bayes estimate of a normal intercept (one Newton step from none, with the spread of the
+    intercepts by moments) on later years that the model of earlier ones forecast.
+    """
+
+    make: Make
+    column: str
+    name: str = "shrunk_levels"
+
+    def fit(self, rows: pd.DataFrame) -> ShrunkLevels:
+        """Learn all rows, and each group's move from out-of-time forecasts."""
+        rows = rows.reset_index(drop=True)
+        parts = []
+        for train, test in calibration_blocks(rows):
+            held = rows.loc[test]
+            parts.append(
+                held[[self.column, "label"]].assign(probability=self.make().fit(rows.loc[train]).predict(held))
+            )
+        self.moves = _shrunk(pd.concat(parts), self.column) if parts else {}
+        self.all = self.make().fit(rows)
+        return self
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Give the moved probability; groups without a record are not moved."""
+        moves = np.array([self.moves.get(value, 0.0) for value in rows[self.column]])
+        return expit(log_odds(self.all.predict(rows)) + moves)
+
+
+def _shrunk(forecasts: pd.DataFrame, column: str) -> dict[str, float]:
+    told = forecasts.assign(
+        surprise=forecasts["label"] - forecasts["probability"],
+        weight=forecasts["probability"] * (1 - forecasts["probability"]),
+    )
+    sums = told.groupby(column)[["surprise", "weight"]].sum()
+    step, noise = sums["surprise"] / sums["weight"], 1 / sums["weight"]
+    spread = max(float((step**2 - noise).mean()), 0.0)
+    return dict((step * spread / (spread + noise)).items())
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pandas as pd
 from features.errors import ConfigError
 from features.panel import features_of
 from features.signals.trade import TRACKED_SHARE_FRAC
+from ml.experiments.cells import cell_features
 from models.alternatives import (
     Boosted,
     ManyThresholds,
@@ -21,7 +22,7 @@ from models.alternatives import (
     linear_in_ranks,
     random_trees,
 )
-from models.combinations import MeanOf, NeverSeen, PerGroup, Stacked
+from models.combinations import Corrected, MeanOf, NeverSeen, PerGroup, ShrunkLevels, Stacked
 from models.gradient_boosting import Parameters
 from models.model import Model
 from models.targets import TARGETS
@@ -57,6 +58,7 @@ class Idea:
         inputs: features and panel -> features to use and a panel that has them; never of later rows.
         learn: which of the rows to learn from.
         needs: a feature without which the idea says nothing; empty for none.
+        level: what splits pairs into the cells whose forecasts are added to the rows (`ml.experiments.cells`).
     """
 
     name: str
@@ -65,6 +67,7 @@ class Idea:
     inputs: Callable[[Features, pd.DataFrame], tuple[list[str], pd.DataFrame]] = _same
     learn: Callable[[pd.DataFrame], pd.DataFrame] = _all_rows
     needs: str = ""
+    level: str = ""
 
 
 def _boosted(names: Features, target: str, **how: object) -> Model:
@@ -90,6 +93,23 @@ def _places_known(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.D
 
 def _knowing(truths: Sequence[str], names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
     return [*names, *truths], panel
+
+
+def _with_cells(level: str, names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    return [*names, *cell_features(level)], panel
+
+
+def _only_cells(level: str, names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    return cell_features(level), panel
+
+
+def _with_forecasts(level: str, rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows[cell_features(level)].notna().all(axis=1)]
+
+
+def _with_stage(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    is_refined = panel["stage"].eq("processing").astype("float64")
+    return [*names, "is_refined"], panel.assign(is_refined=is_refined)
 
 
 def _last_years(years: int, rows: pd.DataFrame) -> pd.DataFrame:
@@ -179,6 +199,50 @@ IDEAS = (
         "Each supplier by a model that learned nothing of it.",
         partial(_never_seen, column="supplier"),
     ),
+    Idea("three-years", "Learned from the last three target years only.", _boosted, learn=partial(_last_years, 3)),
+    Idea("eight-years", "Learned from the last eight target years only.", _boosted, learn=partial(_last_years, 8)),
+    Idea("fifteen-years", "Learned from the last fifteen target years only.", _boosted, learn=partial(_last_years, 15)),
+    Idea("stage-told", "Whether the product is refined, as a feature.", _boosted, _with_stage),
+    Idea(
+        "stage-corrected",
+        "One booster of all, corrected by a few trees for ores and for refined products each.",
+        lambda names, target: Corrected(partial(Boosted, names), names, "stage"),
+    ),
+    Idea(
+        "mineral-corrected",
+        "One booster of all, its level corrected per mineral as far as the mineral's record speaks for it.",
+        lambda names, target: ShrunkLevels(partial(Boosted, names), "mineral"),
+    ),
+    Idea(
+        "buyers-summed",
+        "Tonnes to each buyer forecast by one pooled booster, summed up; a curve fitted on earlier years.",
+        lambda names, target: linear_in_ranks(names),
+        partial(_only_cells, "importer"),
+        partial(_with_forecasts, "importer"),
+        level="importer",
+    ),
+    Idea(
+        "buyers-told",
+        "The reference, told what the buyers' forecasts add up to.",
+        _boosted,
+        partial(_with_cells, "importer"),
+        level="importer",
+    ),
+    Idea(
+        "codes-summed",
+        "Tonnes of each product code forecast by one pooled booster, summed up; a curve fitted on earlier years.",
+        lambda names, target: linear_in_ranks(names),
+        partial(_only_cells, "hs_code"),
+        partial(_with_forecasts, "hs_code"),
+        level="hs_code",
+    ),
+    Idea(
+        "codes-told",
+        "The reference, told what the product codes' forecasts add up to.",
+        _boosted,
+        partial(_with_cells, "hs_code"),
+        level="hs_code",
+    ),
     Idea(
         "ceiling-world-total",
         "No forecast: told the mineral's world exports of the target year against the three years before.",
@@ -201,7 +265,7 @@ IDEAS = (
 )
 
 
-def ideas_named(names: Sequence[str] | None) -> tuple[Idea, ...]:
+def ideas_named(names: Sequence[str] | None = None) -> tuple[Idea, ...]:
     """Give the ideas called `names`, all when None, the reference always first.
 
     Raises:

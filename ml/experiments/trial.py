@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from ml import registry, tracking
 from ml.asked import known_moment
 from ml.comparison import ROW_KEY, WITH_PRECISION, compare
 from ml.engine import run_partitions
+from ml.experiments.cells import cell_columns
 from ml.experiments.ideas import REFERENCE, Idea, ideas_named
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, open_store, signals_named
 from ml.origins import Origin, training_dates
@@ -52,6 +53,7 @@ __all__ = [
 # Ideas are chosen on the first span; the second is for one last look.
 SPAN, FINAL = (2006, 2018), (2019, 2023)
 HORIZON = "current_year"
+Known = Callable[[], Sequence[Idea]]
 SLICE = "onset"
 
 
@@ -87,6 +89,17 @@ def labelled(knowledge: Knowledge, origins: Sequence[Origin], target: str) -> pd
     at = pd.MultiIndex.from_frame(rows[["mineral", "supplier", "target_year"]])
     rows = rows.assign(ratio=outcome.reindex(at).to_numpy())
     return rows.merge(truths(knowledge.exports), on=["mineral", "supplier", "target_year"], how="left")
+
+
+def with_cells(knowledge: Knowledge, rows: pd.DataFrame, levels: Iterable[str], folder: Path) -> pd.DataFrame:
+    """Add to each row what the forecasts of its pair's cells add up to; those kept in `folder` are not made again."""
+    key = ["mineral", "supplier", "as_of"]
+    for level in sorted(levels):
+        kept = folder / f"cells-{level}.parquet"
+        if not kept.exists():
+            cell_columns(knowledge.tables["trade"], knowledge.catalog, rows[key], level).to_parquet(kept)
+        rows = rows.merge(pd.read_parquet(kept), on=key, how="left", validate="many_to_one")
+    return rows
 
 
 def truths(exports: pd.DataFrame) -> pd.DataFrame:
@@ -131,9 +144,10 @@ def at_origin(rows: pd.DataFrame, idea: Idea, features: Sequence[str], target: s
     return found[[*ROW_KEY, "label", "onset", "share", "probability", "pair_history"]]
 
 
-def _work(task: Task, *, folder: Path, features: tuple[str, ...]) -> pd.DataFrame:
+def _work(task: Task, *, folder: Path, features: tuple[str, ...], known: Known) -> pd.DataFrame:
     rows = pd.read_parquet(folder / f"{task.target}.parquet")
-    return at_origin(rows, ideas_named([task.idea])[-1], features, task.target, task.origin)
+    (idea,) = [idea for idea in known() if idea.name == task.idea]
+    return at_origin(rows, idea, features, task.target, task.origin)
 
 
 def predictions_of(
@@ -145,8 +159,13 @@ def predictions_of(
     out: Path,
     workers: int,
     say: Callable[[str], None],
+    known: Known = ideas_named,
 ) -> dict[tuple[str, str], pd.DataFrame]:
-    """Give the forecasts of each (idea, target) over `origins`; those kept below `out` are not made again."""
+    """Give the forecasts of each (idea, target) over `origins`; those kept below `out` are not made again.
+
+    Args:
+        known: gives all ideas that `ideas` are some of; workers find theirs there by name.
+    """
     features = tuple(feature_names(knowledge.signals))
     about = {"data": knowledge.digest, "features": features, "commit": tracking.git_commit()}
     folder = out / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:12]
@@ -158,10 +177,13 @@ def predictions_of(
         for origin in origins
     }
     todo = [task for task, path in tasks.items() if not path.exists()]
+    levels = {idea.level for idea in ideas if idea.level}
     for target in {task.target for task in todo}:
-        labelled(knowledge, origins, target).to_parquet(folder / f"{target}.parquet")
+        rows = with_cells(knowledge, labelled(knowledge, origins, target), levels, folder)
+        rows.to_parquet(folder / f"{target}.parquet")
     done = len(tasks) - len(todo)
-    for task, table in run_partitions(partial(_work, folder=folder, features=features), todo, workers=workers):
+    work = partial(_work, folder=folder, features=features, known=known)
+    for task, table in run_partitions(work, todo, workers=workers):
         aside = tasks[task].with_suffix(".part")
         table.to_parquet(aside, index=False)
         aside.replace(tasks[task])

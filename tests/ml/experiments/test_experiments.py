@@ -16,7 +16,7 @@ from features.errors import BadInput, ConfigError
 from features.exports import yearly_exports
 from ml import tracking
 from ml.experiments import search
-from ml.experiments.ideas import IDEAS, KNOWN_PLACES, REFERENCE, TRUTHS, Idea, ideas_named
+from ml.experiments.ideas import IDEAS, REFERENCE, Idea, ideas_named
 from ml.experiments.record import add_to_record, check_first_look, read_record, render_record
 from ml.experiments.trial import at_origin, measure, truths, verdict
 from ml.origins import Origin
@@ -25,16 +25,15 @@ from ml.settings import Settings
 from models.gradient_boosting import Parameters
 from tests.builders import rows as rows_of
 from tests.builders import series, utc
+from tests.ml.labelled_pairs import FEATURES, labelled_pairs
 
-FEATURES = ("trade_volatility_5y", "trade_tonnes", "trade_drop_rate", "trade_growth_1y")
-YEARS = range(2000, 2016)
 # Of ideas that treat rows alike one is enough.
 TOLD_APART = [
     idea
     for idea in IDEAS
     if idea.name in ("reference", "many-thresholds", "whole-distribution", "stacked", "per-stage", "against-own-past")
     or idea.name in ("ranked-within-pairs", "recent-years-more", "tracked-pairs-only", "places-known")
-    or idea.name in ("five-years", "suppliers-never-seen")
+    or idea.name in ("five-years", "suppliers-never-seen", "stage-corrected", "mineral-corrected", "buyers-summed")
 ]
 LAST = Origin(utc("2015-07-20").to_pydatetime())
 
@@ -46,33 +45,7 @@ def catalog() -> Catalog:
 
 @pytest.fixture(scope="module")
 def rows() -> pd.DataFrame:
-    """Sixty pairs over sixteen years; swings make drops likely, and so does a year of growth."""
-    rng = np.random.default_rng(4)
-    years, pairs = np.repeat(list(YEARS), 60), np.tile(np.arange(60), len(YEARS))
-    n = len(years)
-    values = {name: rng.normal(size=n) for name in FEATURES}
-    values["trade_volatility_5y"] = rng.normal(size=60)[pairs] + 0.2 * values["trade_volatility_5y"]
-    score = 1.4 * values["trade_volatility_5y"] + 0.8 * values["trade_growth_1y"] - 0.6
-    ratio = np.exp(0.3 - 0.5 * score + rng.normal(0, 0.4, n))
-    as_of = pd.to_datetime([f"{year}-07-20" for year in years], utc=True).astype("datetime64[us, UTC]")
-    resolved = pd.to_datetime([f"{year + 2}-02-01" for year in years], utc=True).astype("datetime64[us, UTC]")
-    return pd.DataFrame(
-        {
-            **values,
-            KNOWN_PLACES: np.where(pairs % 2, 0.0, np.nan),
-            "mineral": np.array(["cobalt", "nickel", "tin"], dtype=object)[pairs % 3],
-            "supplier": [f"S{pair:02d}" for pair in pairs],
-            "stage": np.where(pairs % 2, "extraction", "processing"),
-            "as_of": as_of,
-            "target_year": years,
-            "ratio": ratio,
-            **dict.fromkeys(TRUTHS, np.log(ratio)),
-            "label": (ratio < 0.7).astype("float64"),
-            "onset": True,
-            "share": np.where(pairs < 50, 0.05, 0.005),
-            "resolved_at": resolved,
-        }
-    )
+    return labelled_pairs()
 
 
 @pytest.mark.parametrize("idea", IDEAS, ids=lambda idea: idea.name)
