@@ -50,6 +50,41 @@ class Settings(BaseSettings):
         "",
         description="Address of a PostgreSQL database, such as postgresql://user@host/name; empty: SQLite in the home.",
     )
+    publish_to: tuple[str, ...] = Field(
+        ("database",), description="Where the weekly job publishes runs: database, parquet, csv."
+    )
+    keep_runs: int = Field(0, ge=0, description="How many of the newest runs the database keeps; 0 keeps all.")
+    keep_explanations: int = Field(
+        13, ge=0, description="Of how many of the newest runs the database keeps explanations."
+    )
+
+    host: str = Field("127.0.0.1", description="Address that `oresight serve` listens on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port that `oresight serve` listens on; 0 takes a free one.")
+    serve_workers: int = Field(1, ge=1, le=64, description="Processes of `oresight serve`; each has its own copy.")
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may read the service from a browser, such as https://board.example.org."
+    )
+    anonymous: bool | None = Field(
+        None, description="Whether the service answers without a key; unset: only where it listens on loopback."
+    )
+    ready_days: float = Field(
+        9, gt=0, le=366, description="Age in days from which the current run is too old for the service to be ready."
+    )
+    quota_anonymous: int = Field(
+        6_000, ge=0, description="Requests a minute from one address without a key, none on loopback; 0 sets no limit."
+    )
+    quota_key: int = Field(
+        120_000, ge=0, description="Requests a minute with one key, unless the key has its own; 0 sets no limit."
+    )
+    query_seconds: float = Field(5, gt=0, le=300, description="Longest time one query of the service may take.")
+    switch_seconds: float = Field(
+        2, ge=0, le=60, description="Time from the publication of a run to the moment all processes switch to it."
+    )
+    cursor_secret: str = Field("", description="Text that cursors are signed with; empty: the address of the database.")
+
+    alerts_rules: Path | None = Field(
+        None, description="File of the rules of warnings (default: alerts.toml in the home folder)."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -72,6 +107,11 @@ class Settings(BaseSettings):
     def runs(self) -> Path:
         """Where published weekly runs live."""
         return self.home / "runs"
+
+    @property
+    def alerts_file(self) -> Path:
+        """Where the rules of warnings are: what `alerts_rules` names, else `alerts.toml` in the home."""
+        return self.alerts_rules or self.home / "alerts.toml"
 
     @property
     def database_url(self) -> str:

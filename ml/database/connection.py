@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
-from features.errors import ConfigError
+from features.errors import ConfigError, OresightError
 from ml.settings import Settings
 
-__all__ = ["engine_for"]
+__all__ = ["DatabaseAway", "address_of", "answering", "engine_for", "is_embedded", "writing"]
 
 # How long a writer waits for another one, in milliseconds.
 BUSY_MILLISECONDS = 30_000
+# How long a server may take to answer a new connection, in seconds.
+CONNECT_SECONDS = 10
+
+
+class DatabaseAway(OresightError):
+    """The database does not answer; what should have been stored was not."""
 
 
 def engine_for(settings: Settings) -> Engine:
@@ -34,16 +43,65 @@ def engine_for(settings: Settings) -> Engine:
             settings.home.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url)
         event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
         return engine
     if url.drivername != "postgresql+psycopg":
         raise ConfigError(f"setting database: {url.drivername} is not supported; SQLite and PostgreSQL are")
+    if "connect_timeout" not in url.query:
+        url = url.update_query_dict({"connect_timeout": str(CONNECT_SECONDS)})
     return create_engine(url, pool_pre_ping=True, pool_recycle=1800)
 
 
+def is_embedded(engine: Engine) -> bool:
+    """Tell whether the database is the SQLite file that nobody but oresight looks after."""
+    return engine.dialect.name == "sqlite"
+
+
+def address_of(engine: Engine) -> str:
+    """Give the database's address for a message: never with a password."""
+    name = engine.url.get_backend_name()
+    return engine.url.set(drivername=name, query={}).render_as_string(hide_password=True)
+
+
+@contextmanager
+def answering(engine: Engine) -> Iterator[None]:
+    """Say in one sentence that the database does not answer, instead of a driver's error.
+
+    Raises:
+        DatabaseAway: it can't be reached, went away meanwhile, or is locked by another writer for too long.
+    """
+    try:
+        yield
+    except DBAPIError as problem:
+        is_away = isinstance(problem, OperationalError | InterfaceError) or problem.connection_invalidated
+        # SQLite calls a wrong statement an operational error too.
+        if not is_away or getattr(problem.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+            raise
+        why = str(problem.orig).strip().partition("\n")[0] or type(problem.orig).__name__
+        raise DatabaseAway(f"the database {address_of(engine)} does not answer: {why}") from problem
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction that will write: all of it is stored at the end, or nothing.
+
+    SQLite takes its one writer's place at once and waits for it; a transaction that only reads at first could not
+    become a writer once somebody else has written.
+    """
+    with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
+        yield connection
+
+
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # The driver would begin transactions by itself, but not before changes of the schema; `_begin_sqlite` does.
+    connection.isolation_level = None
     # Readers go on while one writes; a killed writer leaves nothing half.
     cursor = connection.cursor()
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
     cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Double,
     ForeignKey,
     Index,
@@ -66,6 +67,8 @@ runs = Table(
     metadata,
     Column("run_id", String, primary_key=True),
     Column("as_of", Moment, nullable=False, index=True),
+    # The same as a plain date: dashboards filter and group by one without asking for a zone.
+    Column("as_of_date", Date, nullable=False),
     Column("week", String, nullable=False, index=True),
     Column("kind", String, nullable=False),
     Column("created_at", Moment, nullable=False),
@@ -88,14 +91,17 @@ forecasts = Table(
     "forecasts",
     metadata,
     *_columns(COLUMNS, FORECAST_KEY),
+    Index(None, "as_of"),
     Index(None, "mineral", "supplier", "as_of"),
     Index(None, "run_id", "mineral", "supplier"),
 )
-explanations = Table("explanations", metadata, *_columns(EXPLANATION_COLUMNS, EXPLANATION_KEY))
+# By far the longest table: in SQLite its key is its only tree.
+explanations = Table("explanations", metadata, *_columns(EXPLANATION_COLUMNS, EXPLANATION_KEY), sqlite_with_rowid=False)
 current = Table(
     "current",
     metadata,
-    Column("only", Integer, CheckConstraint("only = 1", name="one_row"), primary_key=True, autoincrement=False),
+    # There is one row: the pointer.
+    Column("number", Integer, CheckConstraint("number = 1", name="one_row"), primary_key=True, autoincrement=False),
     Column("run_id", ForeignKey("runs.run_id"), nullable=False),
     Column("as_of", Moment, nullable=False),
     Column("set_at", Moment, nullable=False),
@@ -108,9 +114,11 @@ source_clocks = Table(
     Column("source", String, primary_key=True),
     Column("dataset", String, primary_key=True),
     Column("fetched_at", Moment),
-    Column("newest_observation", Moment),
+    # The year, month or day that the newest figure is about, as `oresight sources` writes it.
+    Column("newest_observation", String),
     Column("known_at", Moment),
-    Column("rows", Integer),
+    Column("age_days", Integer),
+    Column("rows", Integer, nullable=False),
     Column("state", String, nullable=False),
 )
 drift_figures = Table(
@@ -122,6 +130,7 @@ drift_figures = Table(
     Column("signal", String),
     Column("feature", String),
     Column("value", Double),
+    Column("bound", Double),
     Column("level", String, nullable=False),
     Column("sentence", String),
 )
@@ -130,13 +139,19 @@ track_record = Table(
     metadata,
     Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
+    # The date up to which outcomes were known when the record was built.
+    Column("as_of", Moment, nullable=False),
     Column("kind", String, nullable=False),
-    Column("target", String),
-    Column("horizon", String),
-    Column("slice", String),
+    Column("target", String, nullable=False),
+    Column("horizon", String, nullable=False),
+    Column("slice", String, nullable=False),
+    Column("slice_value", String, nullable=False),
     Column("name", String, nullable=False),
     Column("value", Double),
     Column("low", Double),
     Column("high", Double),
     Column("n", Integer),
+    Column("events", Integer),
+    # Too few events or others: shown, not to be read.
+    Column("insufficient", Boolean, nullable=False),
 )

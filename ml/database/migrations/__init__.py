@@ -1,0 +1,1 @@
+"""The steps that make the schema; `ml.database.migrating` runs them."""
