@@ -99,11 +99,8 @@ backtest: setup ## Score every target over rolling origins (TARGET=supply_drop f
 ablation: setup ## Say what each feature family earns on each target (OUT=folder); an hour on two cores
 	@$(BIN)/oresight ablation --out '$(or $(OUT),$(STATE)/ablation)'
 
-scorecard: setup ## Score every target, every replayed week, and what was never learned from (OUT=folder); 15 minutes
-	@$(BIN)/oresight backtest --out '$(or $(OUT),$(STATE)/scorecard)/backtest'
-	@$(BIN)/oresight hindcast
-	@$(BIN)/oresight track-record --out '$(or $(OUT),$(STATE)/scorecard)/track-record'
-	@$(BIN)/oresight experiment minerals-never-seen suppliers-never-seen --out '$(or $(OUT),$(STATE)/scorecard)/never-seen'
+scorecard: setup ## Measure all that README and model card say of the forecasts (OUT=folder); 15 minutes on two cores
+	@$(BIN)/oresight scorecard --out '$(or $(OUT),$(STATE)/scorecard)'
 
 train: setup ## Train and register a model on what is known at the start of this quarter
 	@$(BIN)/oresight train
@@ -120,7 +117,7 @@ bench: setup ## Measure the main steps as ratios within one run
 check: lint typecheck test ## All that must pass before a commit: lint, types, tests
 
 test: lint typecheck ## What CI runs: ruff, mypy, then tests and notebooks (PYTEST_ARGS='-k store' for a part)
-	@# The notebooks first: each takes a minute, and at the end one worker would wait for the other.
+	@# The order is that of tests/conftest.py: what takes longest first, or at the end one worker waits for the other.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
 	  $(if $(NOTEBOOKS),--nbmake --nbmake-timeout=900) $(NOTEBOOKS) tests $(PYTEST_ARGS)
 
@@ -148,8 +145,8 @@ codebook: setup ## Regenerate docs/codebook.md from the feature specifications
 data-sources: setup ## Regenerate docs/data-sources.md from what the sources declare
 	@$(BIN)/python -m features.collection.source_pages
 
-model-card: setup ## Rewrite model card, README table and quoted figures after backtest, ablation and forecast
-	@$(BIN)/python -m ml.model_card --backtest '$(STATE)/backtest' --ablation '$(STATE)/ablation' --run '$(STATE)/runs/$(RUN)'
+model-card: setup ## Rewrite model card, README tables and quoted figures after scorecard, ablation and forecast
+	@$(BIN)/python -m ml.model_card --scorecard '$(STATE)/scorecard' --ablation '$(STATE)/ablation' --run '$(STATE)/runs/$(RUN)'
 
 model-card screenshot: RUN = $(shell sed -n 's/.*"run_id": "\([^"]*\)".*/\1/p' $(STATE)/runs/current.json 2>/dev/null)
 screenshot: REPORT ?= $(STATE)/runs/$(RUN)/report.html

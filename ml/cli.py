@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from features.errors import OresightError
-from ml import cli_drift, cli_experiments, cli_measures, cli_models, cli_news, cli_record, cli_sources, cli_studies
+from ml import (
+    cli_deploy,
+    cli_drift,
+    cli_experiments,
+    cli_generalisation,
+    cli_intervals,
+    cli_measures,
+    cli_models,
+    cli_news,
+    cli_publish,
+    cli_record,
+    cli_scorecard,
+    cli_sources,
+    cli_studies,
+)
 from ml.cli_options import AsOf, Home, Json, Out, print_json, say
 
 __all__ = ["app", "main"]
@@ -25,11 +39,16 @@ app = typer.Typer(
 app.add_typer(cli_sources.app)
 app.add_typer(cli_studies.app)
 app.add_typer(cli_experiments.app)
+app.add_typer(cli_generalisation.app)
+app.add_typer(cli_intervals.app)
+app.add_typer(cli_scorecard.app)
 app.add_typer(cli_drift.app)
 app.add_typer(cli_models.app)
 app.add_typer(cli_record.app)
 app.add_typer(cli_news.app, name="news")
 app.add_typer(cli_measures.app)
+app.add_typer(cli_publish.app)
+app.add_typer(cli_deploy.app)
 
 # Written out: the schemas take a second to load, and help is instant. A test holds it against them.
 DATASETS_HELP = (
@@ -53,7 +72,9 @@ def weekly(
     as_of: AsOf = None,
     home: Home = None,
     top: Annotated[int, typer.Option("--top", min=0, help="How many rows to print.")] = 15,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 4 when any row rests on stale data.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 when rows rest on stale data, or a sink failed.")
+    ] = False,
     accept_drift: Annotated[
         str | None,
         typer.Option("--accept-drift", metavar="WHY", help="Make a run current although its data look wrong, and why."),

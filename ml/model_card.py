@@ -1,11 +1,11 @@
 """Write what was measured where people read it: model card, README and the figures the weekly page quotes.
 
-    python -m ml.model_card --backtest DIR --ablation DIR --run RUN
+    python -m ml.model_card --scorecard DIR --ablation DIR --run RUN
 
-`DIR/scores.json` comes from `oresight backtest`, `DIR/ablation.json` from `oresight
-ablation`, RUN is the folder of a weekly run. Written: `docs/model-card.md`, the marked part of `README.md`,
-`docs/measured/scores.json`, with which a test compares the two, and `ml/measured_skill.json`, which ships with the
-package. No figure in them is typed by hand.
+`DIR/backtest/scores.json` and `DIR/scorecard.json` come from `oresight scorecard`, `DIR/ablation.json` from `oresight
+ablation`, RUN is the folder of a weekly run. Written: `docs/model-card.md`, the marked parts of `README.md`,
+`docs/measured/scores.json` and `scorecard.json`, with which a test compares them, and `ml/measured_skill.json`, which
+ships with the package. No figure in them is typed by hand.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from ml.ablation_yearly import BASE
 from ml.comparison import METRICS
 from ml.registry import CHAMPION_SIGNALS
 from ml.score_table import markdown_table
+from ml.scorecard import page as scorecard_page
 from ml.tracking import ROOT
 from ml.weekly import MEASURED
 from models.targets import TARGETS
 
-__all__ = ["COMMAND", "SCORES", "main", "measured_skill", "model_card", "readme_part", "replace_part"]
+__all__ = ["COMMAND", "SCORECARD", "SCORES", "main", "measured_skill", "model_card", "readme_part", "replace_part"]
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 SCORES = ROOT / "docs" / "measured" / "scores.json"
+SCORECARD = ROOT / "docs" / "measured" / "scorecard.json"
 COMMAND = "make backtest"
 TEMPLATE = Path(__file__).parent / "templates" / "model-card.md"
 HEADLINE = ("supply_drop", "current_year")
@@ -57,11 +59,18 @@ def readme_part(scores: Mapping[str, Any], command: str) -> str:
     return "\n".join([BEGIN, "", head, rule, *short, "", note, "", END])
 
 
-def model_card(scores: Mapping[str, Any], ablation: Mapping[str, Any], explanations: pd.DataFrame, command: str) -> str:
+def model_card(
+    scores: Mapping[str, Any],
+    card: Mapping[str, Any],
+    ablation: Mapping[str, Any],
+    explanations: pd.DataFrame,
+    command: str,
+) -> str:
     """Fill the card's template with the tables of scores, families and features.
 
     Args:
         scores: what `scores.json` of a backtest holds.
+        card: what `scorecard.json` holds.
         ablation: what `ablation.json` holds.
         explanations: of one weekly run.
     """
@@ -69,6 +78,8 @@ def model_card(scores: Mapping[str, Any], ablation: Mapping[str, Any], explanati
     outcomes = scores["targets"][HEADLINE[0]][HEADLINE[1]]["outcomes"]
     values = {
         "scores": markdown_table(dict(scores)),
+        "scorecard": scorecard_page.card_sections(card),
+        "scorecard_command": scorecard_page.COMMAND,
         "ablation": f"{ablation_table(rows)}\n{HINDSIGHT}",
         "ablation_code": f"commit {ablation['about']['git_commit']}",
         "verdict": verdict(rows),
@@ -121,33 +132,37 @@ def feature_table(explanations: pd.DataFrame, *, most: int = 12) -> str:
 
 
 def replace_part(text: str, part: str) -> str:
-    """Put `part` between the markers of `text`.
+    """Put `part`, which begins and ends with its markers, in the place of what lies between them in `text`.
 
     Raises:
         BadInput: the markers are not there, once each and in order.
     """
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+    first, last = part.splitlines()[0], part.splitlines()[-1]
+    if text.count(first) != 1 or text.count(last) != 1 or text.index(first) > text.index(last):
         remedy = "Put the two markers in, once each."
-        raise BadInput(where="README.md", expected=f"{BEGIN} … {END}", found="no such part", remedy=remedy)
-    head, rest = text.split(BEGIN)
-    return head + part + rest.split(END)[1]
+        raise BadInput(where="README.md", expected=f"{first} … {last}", found="no such part", remedy=remedy)
+    head, rest = text.split(first)
+    return head + part + rest.split(last)[1]
 
 
 def main() -> None:
     """Write all three from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--backtest", type=Path, required=True)
+    parser.add_argument("--scorecard", type=Path, required=True, help="folder of a scorecard")
     parser.add_argument("--ablation", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True, help="folder of a published weekly run")
     arguments = parser.parse_args()
-    scores = json.loads((arguments.backtest / "scores.json").read_text())
+    scores = json.loads((arguments.scorecard / "backtest" / "scores.json").read_text())
+    card = json.loads((arguments.scorecard / "scorecard.json").read_text())
     ablation = json.loads((arguments.ablation / "ablation.json").read_text())
     explanations = pd.read_parquet(arguments.run / "explanations.parquet")
     SCORES.write_text(json.dumps(scores, indent=1) + "\n")
+    SCORECARD.write_text(json.dumps(card, indent=1) + "\n")
     MEASURED.write_text(json.dumps(measured_skill(scores, COMMAND), indent=1) + "\n")
-    (ROOT / "docs" / "model-card.md").write_text(model_card(scores, ablation, explanations, COMMAND))
+    (ROOT / "docs" / "model-card.md").write_text(model_card(scores, card, ablation, explanations, COMMAND))
     readme = ROOT / "README.md"
-    readme.write_text(replace_part(readme.read_text(), readme_part(scores, COMMAND)))
+    text = replace_part(readme.read_text(), readme_part(scores, COMMAND))
+    readme.write_text(replace_part(text, scorecard_page.readme_part(card)))
 
 
 if __name__ == "__main__":

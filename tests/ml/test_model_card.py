@@ -9,8 +9,9 @@ import pytest
 
 from features.errors import ContractError
 from ml.ablation_report import ablation_table
-from ml.model_card import COMMAND, SCORES, readme_part, replace_part, supply_rows, verdict
+from ml.model_card import COMMAND, SCORECARD, SCORES, readme_part, replace_part, supply_rows, verdict
 from ml.score_table import markdown_table
+from ml.scorecard import page as scorecard_page
 from ml.weekly import MEASURED
 
 
@@ -46,6 +47,10 @@ def test_the_readme_and_the_card_have_the_figures_that_were_measured(repo_root: 
     scores = json.loads(SCORES.read_text())
     readme = (repo_root / "README.md").read_text()
     assert replace_part(readme, readme_part(scores, COMMAND)) == readme
-    assert markdown_table(scores).strip() in (repo_root / "docs" / "model-card.md").read_text()
+    card = json.loads(SCORECARD.read_text())
+    assert replace_part(readme, scorecard_page.readme_part(card)) == readme
+    model_card = (repo_root / "docs" / "model-card.md").read_text()
+    assert markdown_table(scores).strip() in model_card
+    assert scorecard_page.card_sections(card) in model_card
     onset = scores["targets"]["supply_drop"]["current_year"]["slices"]["onset"]["models"]["lightgbm"]
     assert json.loads(MEASURED.read_text())["onset_auc"] == onset["roc_auc"]

@@ -1,0 +1,83 @@
+"""The scorecard takes its figures from what the parts measured, and the card in the documents holds together."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ml.model_card import SCORECARD
+from ml.scorecard.page import card_sections, readme_part
+from ml.scorecard.tables import coverage_rows, drift_rows, interval, markdown, record_rows, tables
+
+CELL = {"value": 0.5, "low": 0.4, "high": 0.6}
+OUTCOMES = {"issued": 9, "matured": 7, "resolved": 6, "scored": 5, "void": 1, "pending": 2, "void_rate": 1 / 6}
+
+
+def horizon(scores: dict | None) -> dict:
+    return {"outcomes": OUTCOMES, "scores": scores}
+
+
+def test_a_record_gives_one_row_per_kind_and_event_and_says_where_nothing_is_scored() -> None:
+    alerts = {"precision": CELL, "recall": CELL, "false_per_hit": CELL}
+    every = {"n": 5, "events": 2, "brier": CELL, "auc": CELL, "alerts": alerts}
+    every["skill"] = {"pair_history": {**CELL, "n": 4}, "persistence": CELL}
+    horizons = {"current_year": horizon({"all": every}), "next_year": horizon(None)}
+    first, second = record_rows({"kinds": {"hindcast": {"supply_drop": {"horizons": horizons}}}})
+    assert (first["kind"], first["horizon"], first["n"], first["void"]) == ("hindcast", "current_year", 5, 1)
+    assert first["skill"] == CELL
+    assert second["n"] == 0
+    assert "brier" not in second
+    (line,) = tables({"record": [first, second]})["record"].splitlines()[2:]
+    assert line.startswith("| hindcast | supply drop, current year | 5 | 2 | 16.7% | 0.500 [0.400 to 0.600] |")
+
+
+def test_a_figure_without_interval_or_value_says_so() -> None:
+    assert interval({"value": 0.5, "low": None, "high": None}) == "0.500"
+    assert interval({"value": None, "low": None, "high": None}) == "–"
+    assert markdown(["a", "b"], [["x", "1"]], 1).splitlines()[1] == "| --- | ---: |"
+
+
+def test_coverage_is_of_all_origins_and_alarms_are_counted_by_week() -> None:
+    line = {"n": 9, "events": 2, "cells": 3, "interval_covered": 0.9, "calibration_covered": 0.6, "mean_width": 0.1}
+    spans = [{"target": "t", "horizon": "h", "span": span, **line} for span in ("to 2018", "all")]
+    found = coverage_rows({"coverage": spans, "by_year": [line | {"group": "2009"}], "by_slice": []})
+    assert [(row["by"], row["group"]) for row in found] == [("event", "t, h"), ("year", "2009")]
+    replay = {"first": "a", "last": "b", "weeks": 261, "weeks_with": {"stop": 1, "watch": 2, "note": 3}, "found": []}
+    assert tables({"drift": drift_rows([replay])})["drift"].splitlines()[2] == "| a to b | 261 | 1 | 2 | 3 |"
+
+
+@pytest.fixture(scope="module")
+def card() -> dict[str, Any]:
+    return json.loads(SCORECARD.read_text())
+
+
+def cells_of(card: Any) -> list[dict]:
+    if isinstance(card, dict):
+        if {"value", "low", "high"} <= set(card):
+            return [card]
+        return [cell for each in card.values() for cell in cells_of(each)]
+    return [cell for each in card for cell in cells_of(each)] if isinstance(card, list) else []
+
+
+def test_the_measured_card_has_every_part_and_intervals_that_hold_their_points(card: dict) -> None:
+    assert all(card[name] for name in ("record", "generalisation", "coverage", "abstention", "drift"))
+    cells = [cell for cell in cells_of(card) if cell["low"] is not None]
+    assert len(cells) > 100
+    # The expected calibration error is of binned noise: every draw is larger than the point.
+    assert all(cell["low"] <= cell["value"] + 1e-12 and cell["value"] <= cell["high"] + 1e-12 for cell in cells)
+
+
+def test_the_counts_of_the_record_add_up(card: dict) -> None:
+    for row in card["record"]:
+        assert row["scored"] + row["void"] == row["resolved"]
+        assert row["resolved"] + row["pending"] <= row["issued"]
+
+
+def test_the_readme_shows_fewer_rows_than_the_model_card_and_names_the_command(card: dict) -> None:
+    part, sections = readme_part(card), card_sections(card)
+    assert "`make scorecard`" in part
+    rows = [line for line in part.splitlines() if line.startswith("| ") and "---" not in line]
+    assert set(rows) < set(sections.splitlines())
+    assert "](docs/" not in sections
