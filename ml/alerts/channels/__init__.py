@@ -1,0 +1,1 @@
+"""The ways a message leaves: one module per kind of channel."""
