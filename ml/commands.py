@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from features.catalog import load_catalog
 from features.errors import ConfigError, OresightError, UnknownCode
 from features.knowledge_time import UTC, as_moment, quarter_monday
 from features.panel import feature_names
-from ml import registry
+from ml import alert_commands, publish_commands, registry
 from ml import weekly as weekly_job
 from ml.asked import known_moment
 from ml.drift.week import is_held_back
@@ -54,17 +54,20 @@ def signal_names(text: str | None) -> tuple[str, ...] | None:
 
 @dataclass(frozen=True)
 class WeeklyResult:
-    """A published run and whether it was made now."""
+    """A published run, whether it was made now, and the sinks that could not be brought up to date, with the reason."""
 
     run: weekly_job.Run
     is_new: bool
+    not_published: dict[str, str] = field(default_factory=dict)
+    not_warned: str = ""
 
     @property
     def summary(self) -> dict[str, Any]:
         """What `run.json` says, and where the files lie."""
         folder = self.run.folder
         files = {name: str(folder / f"forecasts.{name}") for name in ("parquet", "csv")}
-        return {**self.run.about, "is_new": self.is_new, **files, "report": str(folder / "report.html")}
+        after = {"not_published": self.not_published, "not_warned": self.not_warned}
+        return {**self.run.about, "is_new": self.is_new, **files, "report": str(folder / "report.html"), **after}
 
     @property
     def is_held_back(self) -> bool:
@@ -73,16 +76,25 @@ class WeeklyResult:
 
     @property
     def is_degraded(self) -> bool:
-        """Whether any row rests on stale data."""
-        return bool(self.run.about["stale"])
+        """Whether any row rests on stale data, or not all could be told of the run."""
+        return bool(self.run.about["stale"] or self.not_published or self.not_warned)
 
 
 def weekly(as_of: str | None, *, home: Path | None, say: Say, accept_drift: str | None = None) -> WeeklyResult:
-    """Run the weekly job; `accept_drift` says why a run may pass that would be held back."""
+    """Run the weekly job, then publish to the sinks of the settings and warn; `accept_drift` says why a run may pass.
+
+    The run stands in its folder before anybody is told: a database that is away loses nothing, and the next call of
+    this or of `oresight publish` catches up.
+    """
     settings, now = load_settings(home), _now()
     accept = None if accept_drift is None else (accept_drift, reviewer())
     run, is_new = weekly_job.run_week(settings, weekly_date(as_of, now=now), now=now, say=say, accept=accept)
-    return WeeklyResult(run, is_new)
+    published = publish_commands.publish_all(settings, now=now, say=say)
+    not_published = {outcome.sink: outcome.problem for outcome in published if outcome.problem}
+    # A week that is over warns nobody.
+    told = alert_commands.warn_of_run(settings, run, now=now, say=say) if run.about["kind"] == "live" else {}
+    given_up = f"{told['dead']} deliveries were given up" if told.get("dead") else ""
+    return WeeklyResult(run, is_new, not_published, told.get("failed", given_up))
 
 
 def held_back_lines(result: WeeklyResult) -> list[str]:
@@ -210,7 +222,7 @@ def print_explanation(result: dict[str, Any], *, top: int) -> None:
         console.print(f"No forecast: {row['reason']}")
         return
     console.print(
-        f"P = {row['probability']:.1%}, Venn-Abers interval {row['p_low']:.1%} to {row['p_high']:.1%}; "
+        f"P = {row['probability']:.1%}, interval {row['p_low']:.1%} to {row['p_high']:.1%}; "
         f"normal for this pair {row['base_rate']:.1%}; tier {row['tier']}; data as of {row['data_as_of'][:10]}"
     )
     if row["change"] is not None:
@@ -242,6 +254,7 @@ def print_explanation(result: dict[str, Any], *, top: int) -> None:
 def write_panel(out: Path, *, as_of: str | None, home: Path | None) -> dict[str, Any]:
     """Write the feature matrix of one date."""
     settings, moment = load_settings(home), _date(as_of)
+    _check_is_parquet(out)
     knowledge = Knowledge(open_store(settings, now=_now()), moment)
     rows = knowledge.panel([moment])
     _write_parquet(rows, out)
@@ -253,14 +266,19 @@ def write_dataset(name: str, out: Path, *, as_of: str | None, home: Path | None)
     if name not in datasets.DATASETS:
         raise ConfigError(f"no dataset is called {name!r}; there are {', '.join(datasets.DATASETS)}")
     moment = _date(as_of)
+    _check_is_parquet(out)
     rows = open_store(load_settings(home), now=_now()).read(name, as_of=moment)
     _write_parquet(rows, out)
     return {"dataset": name, "rows": len(rows), "as_of": moment.date().isoformat(), "out": str(out)}
 
 
-def _write_parquet(rows: pd.DataFrame, out: Path) -> None:
+def _check_is_parquet(out: Path) -> None:
+    # Before anything is computed: a wrong name is no reason to wait.
     if out.suffix != ".parquet":
         raise ConfigError(f"--out {out}: the file is Parquet, so give it a name that ends in .parquet")
+
+
+def _write_parquet(rows: pd.DataFrame, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = out.with_suffix(".parquet.part")
     rows.to_parquet(aside, index=False)
