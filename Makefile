@@ -108,8 +108,9 @@ train: setup ## Train and register a model on what is known at the start of this
 demo: setup ## Replay one past week in a temporary folder and compare it with what happened
 	@$(BIN)/oresight demo
 
-bench: setup ## Measure the main steps as ratios within one run
+bench: setup-dev ## Measure the main steps as ratios within one run, and the service beside Datasette
 	@$(BIN)/python -m ml.bench
+	@$(BIN)/python -m ml.service.bench
 
 # ---- checking it -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import typer
 
 from features.errors import OresightError
 from ml import (
+    cli_alerts,
     cli_deploy,
     cli_drift,
     cli_experiments,
@@ -21,6 +22,7 @@ from ml import (
     cli_publish,
     cli_record,
     cli_scorecard,
+    cli_serve,
     cli_sources,
     cli_studies,
 )
@@ -48,6 +50,8 @@ app.add_typer(cli_record.app)
 app.add_typer(cli_news.app, name="news")
 app.add_typer(cli_measures.app)
 app.add_typer(cli_publish.app)
+app.add_typer(cli_serve.app)
+app.add_typer(cli_alerts.app, name="alerts")
 app.add_typer(cli_deploy.app)
 
 # Written out: the schemas take a second to load, and help is instant. A test holds it against them.
