@@ -106,7 +106,8 @@ def _change(facts: Json, words: Callable[[str], str], level: int) -> str:
     kind, tier, target = words(facts["kind"]), words(facts["tier"]), words(facts["target"])
     p, normal = _percent(facts["probability"]), _percent(facts["base_rate"])
     span = f"({100 * facts['p_low']:.0f}-{100 * facts['p_high']:.0f})"
-    name, change, of, day = facts["warning_id"], _points(facts["change"]), facts["window"], facts["as_of"]
+    name, change, of = facts["warning_id"], _points(facts["change"]), facts["window"]
+    day = facts.get("figures_as_of", facts["as_of"])
     codes = f"{facts['mineral']} {facts['supplier']}"
     if words is _chinese:
         kind += f"({facts['by'][:8]})" if facts["kind"] == "acknowledged" else ""

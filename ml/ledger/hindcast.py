@@ -46,7 +46,8 @@ from models.gradient_boosting import Parameters
 
 __all__ = ["Hindcast", "hindcast_ledger", "run_hindcast"]
 
-FORMAT_VERSION = 1
+# 2: intervals that adapt, and abstention (docs/decisions/0026); models and batches of before are made again.
+FORMAT_VERSION = 2
 Say = Callable[[str], None]
 Limits = tuple[float, float, float]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from features.errors import ContractError
 from models.calibrated import CalibratedBoosting, calibration_blocks, can_calibrate
 from models.gradient_boosting import GradientBoosting, Parameters
+from models.intervals import AdaptiveInterval
 
 QUICK = Parameters(rounds=10, min_data_in_leaf=10)
 
@@ -118,6 +119,31 @@ def test_only_tracked_pairs_calibrate() -> None:
     assert again.calibrator is not None
     assert (again.calibrator.slope, again.calibrator.intercept) == (model.calibrator.slope, model.calibrator.intercept)
     assert again.parts()[0].digest() != model.parts()[0].digest()
+
+
+def test_intervals_learn_from_block_boosters_and_from_figures_that_were_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = labelled(range(1998, 2010))
+    rows = rows.assign(mineral="cobalt", supplier=rows["pair"].astype("str"))
+    told: list[pd.DataFrame] = []
+    fit = AdaptiveInterval.fit
+    monkeypatch.setattr(AdaptiveInterval, "fit", lambda given: told.append(given) or fit(given))
+    model = CalibratedBoosting(["x"], QUICK, adaptive=True).fit(rows)
+    (given,) = told
+    # Those of the calibration blocks, scored by what had not seen them: not by the final booster.
+    own = given[given["stale_years"].eq(0)]
+    assert model.calibrator is not None
+    assert sorted(own["raw"]) == sorted(model.calibrator.scores)
+    # Age k: the label of a year, the score of the same pair's row of k years before.
+    monkeypatch.setattr(GradientBoosting, "raw_score", lambda _, rows: rows["x"].to_numpy())
+    told.clear()
+    CalibratedBoosting(["x"], QUICK, adaptive=True).fit(rows)
+    known = rows.set_index(["supplier", "target_year"])
+    for age, part in told[0].groupby("stale_years"):
+        then = pd.MultiIndex.from_arrays([part["supplier"], part["year"] - age])
+        now = pd.MultiIndex.from_arrays([part["supplier"], part["year"]])
+        assert part["raw"].tolist() == known.loc[then, "x"].tolist(), age
+        assert part["label"].tolist() == known.loc[now, "label"].tolist(), age
+    assert sorted(set(told[0]["stale_years"])) == [0, 1, 2]
 
 
 def calibration_error(probability: np.ndarray, label: np.ndarray, bins: int = 10) -> float:

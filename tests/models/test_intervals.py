@@ -94,6 +94,24 @@ def test_years_covered_too_well_or_too_seldom_move_the_level_by_a_step_each(monk
         assert AdaptiveInterval.fit(rows).miss_frac == pytest.approx(miss)
 
 
+def test_a_year_is_judged_by_what_the_years_before_it_taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    taught: list[int] = []
+    judged: list[int] = []
+    of = AdaptiveInterval._of
+
+    def noted(cells: pd.DataFrame, miss_frac: float, years: int) -> AdaptiveInterval:
+        taught.append(int(cells["year"].max()))
+        return of(cells, miss_frac, years)
+
+    monkeypatch.setattr(AdaptiveInterval, "_of", noted)
+    monkeypatch.setattr(
+        AdaptiveInterval, "covers", lambda _, cells, level: judged.extend(set(cells["year"])) or np.ones(len(cells))
+    )
+    AdaptiveInterval.fit(resolved(range(2000, 2006), n=100))
+    assert judged == [2002, 2003, 2004, 2005]
+    assert taught == [2001, 2002, 2003, 2004, 2005]
+
+
 def test_few_years_are_trusted_less() -> None:
     rows = resolved(range(2000, 2012), year_sd=0.4)
     few = AdaptiveInterval.fit(rows[rows["year"] < 2002])

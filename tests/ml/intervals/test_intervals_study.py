@@ -201,6 +201,16 @@ def test_outcomes_after_the_origin_change_no_forecast(aged: pd.DataFrame) -> Non
     pd.testing.assert_frame_equal(again.loc[aged.index, numbers], aged[numbers])
 
 
+def test_what_came_after_the_figures_stopped_is_not_seen(aged: pd.DataFrame) -> None:
+    origin = Origin(pd.Timestamp("2012-07-16", tz="UTC").to_pydatetime())
+    panel = make_panel(range(1998, 2013))
+    # The freshest age is four years: figures of July 2010. Those of the origin are for no forecast of the study.
+    other = panel.assign(x=panel["x"].mask(panel["as_of"].dt.year.eq(2012), 9.0))
+    again = forecasts_at(other, make_labels(range(1998, 2020)), origin, AgedPlan(FEATURES, QUICK))
+    numbers = ["probability", "p_low", "p_high", "distance"]
+    pd.testing.assert_frame_equal(again.loc[aged.index, numbers], aged[numbers])
+
+
 # ---- the page ------------------------------------------------------------------------------------
 
 
