@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import Engine, func, select
 
+from features.catalog import load_catalog
 from features.errors import ConfigError, OresightError
 from features.knowledge_time import UTC, as_moment
 from ml.alerts import acknowledging, outbox, record
@@ -21,6 +22,7 @@ from ml.alerts.evaluation import Evaluation, evaluate_run, notice_missing
 from ml.alerts.rules import Rules, load_rules
 from ml.alerts.skill import read_record
 from ml.alerts.web import write_web
+from ml.asked import asked_mineral
 from ml.database.connection import answering, engine_for
 from ml.database.migrating import ensure_current
 from ml.database.warning_tables import deliveries, warning_events, warnings
@@ -126,7 +128,7 @@ def listed(*, state: str, mineral: str | None, since: str | None, home: Path | N
     """List warnings, the newest change first, and the mutes in force.
 
     Raises:
-        ConfigError: there is no such state.
+        ConfigError: there is no such state or mineral.
     """
     if state not in STATES:
         raise ConfigError(f"--state is one of {', '.join(STATES)}, not {state!r}")
@@ -136,7 +138,7 @@ def listed(*, state: str, mineral: str | None, since: str | None, home: Path | N
     elif state != "all":
         query = query.where(warnings.c.state == state)
     if mineral:
-        query = query.where(warnings.c.mineral == mineral)
+        query = query.where(warnings.c.mineral == asked_mineral(load_catalog(), mineral))
     if since:
         query = query.where(warnings.c.changed_as_of >= as_moment(since))
     order = (warnings.c.changed_as_of.desc(), warnings.c.probability.desc(), warnings.c.warning_id)

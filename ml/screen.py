@@ -7,6 +7,9 @@ from rich.text import Text
 
 __all__ = ["screen", "visible"]
 
+# Python calls these unprintable; they only keep a number and its unit on one line.
+SPACES = "\u00a0\u202f"
+
 
 def screen(otherwise: int = 120) -> Console:
     """Give the console to print on: as wide as the terminal, or `otherwise` columns in a file or pipe."""
@@ -21,4 +24,4 @@ def visible(text: str) -> Text:
         >>> visible("[bold]Gold\\x1b[2J \\u202efall").plain
         '[bold]Gold\\\\x1b[2J \\\\u202efall'
     """
-    return Text("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text))
+    return Text("".join(letter if letter.isprintable() or letter in SPACES else repr(letter)[1:-1] for letter in text))

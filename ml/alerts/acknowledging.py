@@ -78,7 +78,8 @@ def acknowledge_warning(
             read = number or row["number"]
             late = replace(event, event_id=f"{name}/{read}+ack", number=read, facts=facts | {"outcome": outcome})
             record.save_event(connection, late)
-        return {"warning_id": name, "state": after.state, "outcome": outcome, "by": by}
+        who = row["acknowledged_by"] if outcome == "already" and row["acknowledged_by"] else by
+        return {"warning_id": name, "state": after.state, "outcome": outcome, "by": who}
 
 
 def _reference(told: str) -> tuple[str, int | None]:

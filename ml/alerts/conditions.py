@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from features.catalog import Catalog
+from features.catalog import Catalog, load_catalog
 from features.errors import ConfigError
 from ml.alerts.importers import Shares
 from ml.alerts.rules import Rule
 from ml.alerts.states import Row, Warning
+from ml.asked import asked_mineral, asked_supplier
 
 __all__ = ["Conditions", "Mute", "check_pattern", "is_muted"]
 
@@ -80,6 +81,14 @@ def check_pattern(pattern: str) -> None:
             f"mute: {pattern!r} is no pattern; write MINERAL/SUPPLIER such as cobalt/COD, cobalt/* or */CHN, "
             "a warning's id such as W3K9Q2ZAB, or rule:ID"
         )
+    mineral, is_pair, supplier = pattern.partition("/")
+    if is_pair:
+        catalog = load_catalog()
+        # A word without a wildcard is a name; a misspelt one would mute nothing and look as if it did.
+        if not set("*?[") & set(mineral):
+            asked_mineral(catalog, mineral, option="mute")
+        if not set("*?[") & set(supplier):
+            asked_supplier(catalog, supplier, option="mute")
 
 
 def is_muted(warning: Warning, mutes: Iterable[Mute], now: dt.datetime) -> bool:

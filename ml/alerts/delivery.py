@@ -71,19 +71,25 @@ def deliver(
         who: names this process, like no other.
 
     Returns:
-        Counts; what failed is tried again by a later call, what is dead by `resend` only.
+        Counts; what failed is tried again by a later call, what is dead by `resend` only. A receiver that let a
+        message time out gets no other one in this call: those who answer must not wait for it.
     """
-    found, seen = Sent(), set[str]()
+    found, seen, hanging = Sent(), set[str](), set[str]()
     while True:
         with engine.connect() as connection:
             ids = [each for each in outbox.due(connection, clock()) if each not in seen]
+            named = select(deliveries.c.delivery_id, deliveries.c.recipient).where(deliveries.c.delivery_id.in_(ids))
+            recipients = {row.delivery_id: row.recipient for row in connection.execute(named)}
         if not ids:
             return found
         for each in ids:
             seen.add(each)
+            if recipients[each] in hanging:
+                continue
             claimed = _claim(engine, each, rules, who, clock())
             if claimed is not None:
-                _one(engine, claimed, rules, found, clock=clock, who=who, say=say, sender=sender)
+                has_hung = _one(engine, claimed, rules, found, clock=clock, who=who, say=say, sender=sender)
+                hanging |= {recipients[each]} if has_hung else set()
 
 
 def _claim(engine: Engine, delivery: str, rules: Rules, who: str, now: dt.datetime) -> _Claimed | None:
@@ -110,7 +116,8 @@ def _one(
     who: str,
     say: Callable[[str], None],
     sender: Send,
-) -> None:
+) -> bool:
+    # Whether the receiver let it time out.
     row, now = claimed.delivery, clock()
     key, attempts = row["delivery_id"], row["attempts"]
     group = rules.group(row["recipient_group"])
@@ -118,17 +125,17 @@ def _one(
     if _is_unwanted(claimed):
         with writing(engine) as connection:
             found.withdrawn += outbox.drop(connection, key, who, "acknowledged or cleared before its turn")
-        return
+        return False
     if group is None or channel is None:
         found.dead += 1
         _fail(engine, key, who, f"alerts.toml has no {row['recipient']} any more", again_at=None)
-        return
+        return False
     until = quiet_until(group, claimed.event.facts, now)
     if until is not None:
         found.held += 1
         with writing(engine) as connection:
             outbox.hold(connection, key, who, until)
-        return
+        return False
     try:
         sender(channel, _message(claimed, group, channel, rules), now, rules.retries.time_out_seconds)
     except Exception as problem:
@@ -144,10 +151,11 @@ def _one(
             + ("; given up" if is_last else f"; again at {again_at:%H:%M}")
         )
         _fail(engine, key, who, told, again_at=again_at)
-        return
+        return bool(getattr(problem, "is_time_out", False))
     with writing(engine) as connection:
         outbox.finish(connection, key, who, now=clock())
     found.sent += 1
+    return False
 
 
 def _is_unwanted(claimed: _Claimed) -> bool:

@@ -127,7 +127,7 @@ def _why_not(
     own = (warning_runs.c.run_id == run_id, warning_runs.c.is_drill == is_drill)
     before = connection.execute(select(warning_runs.c.held).where(*own)).first()
     if before is not None and not (before.held and is_trusted):
-        return f"run {run_id} has been read already"
+        return f"run {run_id} has been read already; changed rules count from the next run on"
     newest = record.newest_run(connection, is_drill=is_drill)
     if newest is not None and newest["as_of"] > as_of:
         return f"run {run_id} is older than {newest['run_id']}, which has been read: warnings don't go back in time"

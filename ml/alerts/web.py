@@ -67,7 +67,8 @@ def write_web(engine: Engine, rules: Rules, out: Path, *, now: dt.datetime) -> d
     for language, name in FEEDS.items():
         _write(out / name, feed(entries, web=rules.web, updated=updated, language=language))
     lines = [_line(row, events[f"{row['warning_id']}/{row['number']}"], rules.web) for row in shown]
-    page = _page(lines[: len(lines) - len(cleared)], lines[len(lines) - len(cleared) :], len(standing), notice, trusted)
+    real = sum(not row["is_drill"] for row in standing)
+    page = _page(lines[: len(lines) - len(cleared)], lines[len(lines) - len(cleared) :], real, notice, trusted)
     _write(out / "index.html", page)
     files = {"page": str(out / "index.html"), **{f"feed {key}": str(out / name) for key, name in FEEDS.items()}}
     return {"open": len(standing), "entries": len(entries), "cap_files": caps, "files": files}

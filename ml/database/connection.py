@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, Operationa
 from features.errors import ConfigError, OresightError
 from ml.settings import Settings
 
-__all__ = ["DatabaseAway", "address_of", "answering", "engine_for", "is_embedded", "writing"]
+__all__ = ["DatabaseAway", "address_of", "answering", "check_file", "engine_for", "is_embedded", "writing"]
 
+SQLITE_BEGIN = b"SQLite format 3\0"
+DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 # How long a writer waits for another one, in milliseconds.
 BUSY_MILLISECONDS = 30_000
 # How long a server may take to answer a new connection, in seconds.
@@ -63,6 +66,27 @@ def address_of(engine: Engine) -> str:
     return engine.url.set(drivername=name, query={}).render_as_string(hide_password=True)
 
 
+def check_file(engine: Engine) -> int | None:
+    """Look at the first bytes of the embedded database's file: whoever has it open would not notice that they changed.
+
+    Returns:
+        The number of the file, another one when it was replaced; None where there is none, or it is a server's.
+
+    Raises:
+        DatabaseAway: they are not those of a SQLite file; a file that is not there is told by reading it.
+    """
+    if not is_embedded(engine) or not engine.url.database:
+        return None
+    try:
+        with open(engine.url.database, "rb") as file:
+            begin, number = file.read(len(SQLITE_BEGIN)), os.fstat(file.fileno()).st_ino
+    except OSError:
+        return None
+    if begin != SQLITE_BEGIN:
+        raise DatabaseAway(f"the database {address_of(engine)} is damaged: its file does not begin as SQLite's do")
+    return number
+
+
 @contextmanager
 def answering(engine: Engine) -> Iterator[None]:
     """Say in one sentence that the database does not answer, instead of a driver's error.
@@ -74,6 +98,7 @@ def answering(engine: Engine) -> Iterator[None]:
         yield
     except DBAPIError as problem:
         is_away = isinstance(problem, OperationalError | InterfaceError) or problem.connection_invalidated
+        is_away |= getattr(problem.orig, "sqlite_errorcode", None) in DAMAGED
         # SQLite calls a wrong statement an operational error too.
         if not is_away or getattr(problem.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
             raise

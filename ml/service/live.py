@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from features.errors import OresightError
+from ml.database.connection import check_file
 from ml.service.keys import Key, keys_from
 from ml.service.listing import Listing
 from ml.service.reading import NoTables, Reader, key_rows, pointer, record_stamp
@@ -43,6 +44,7 @@ class Live:
         self.away_since: dt.datetime | None = None
         self.away_why = ""
         self.seen_at: dt.datetime | None = None
+        self._file: int | None = None
         self._kept: OrderedDict[str, Snapshot] = OrderedDict()
         self._made: dict[str, tuple[str, Listing]] = {}
         self._waiting: tuple[Snapshot, dt.datetime] | None = None
@@ -58,6 +60,8 @@ class Live:
         """
         with self._looking:
             try:
+                if self.snapshot is not None:
+                    self._check_file()
                 at = pointer(self.reader)
                 keys = self._read_keys()
                 record = record_stamp(self.reader)
@@ -81,6 +85,13 @@ class Live:
             self.away_since, self.away_why, self.seen_at = None, "", self.clock()
             self.keys, self.book, self.record = keys, book, record
             return self._switch()
+
+    def _check_file(self) -> None:
+        number = check_file(self.reader.engine)
+        if number != self._file:
+            # Another file is in its place: open connections would go on reading the one that was taken away.
+            self.reader.engine.dispose()
+            self._file = number
 
     def _read_keys(self) -> dict[str, Key]:
         try:

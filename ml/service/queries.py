@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from features.catalog import load_catalog
 from features.knowledge_time import UTC
 from ml.service.wanted import Where
+from models.targets import HORIZONS, TARGETS
 
 __all__ = [
     "AlertQuery",
@@ -62,10 +63,27 @@ def _supplier(code: str) -> str:
     return code.upper()
 
 
+def _target(name: str) -> str:
+    return _known(name, tuple(TARGETS))
+
+
+def _horizon(name: str) -> str:
+    return _known(name, tuple(HORIZONS))
+
+
+def _known(name: str, names: tuple[str, ...]) -> str:
+    # A misspelt one would answer with no rows, which looks like all is well.
+    if name not in names:
+        raise ValueError(f"one of {', '.join(names)}, not {name}")
+    return name
+
+
 _DATES = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
 Moment = Annotated[dt.datetime, BeforeValidator(_moment), WithJsonSchema(_DATES)]
 Mineral = Annotated[str, Field(pattern=r"^[a-z_]{2,40}$", examples=["cobalt"]), AfterValidator(_mineral)]
 Supplier = Annotated[str, Field(pattern=r"^[A-Za-z]{3}$", examples=["COD"]), AfterValidator(_supplier)]
+Target = Annotated[str, Field(json_schema_extra={"enum": list(TARGETS)}), AfterValidator(_target)]
+Horizon = Annotated[str, Field(json_schema_extra={"enum": list(HORIZONS)}), AfterValidator(_horizon)]
 Word = Annotated[str, Field(pattern=WORD)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -100,6 +118,13 @@ class TableQuery(Representation):
         False, description="JSON only: an object with `run`, `columns`, `data`, `next` and `next_cursor`, not an array."
     )
 
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Self:
+        first, last = getattr(self, "from_", None), getattr(self, "to", None)
+        if first is not None and last is not None and first > last:
+            raise ValueError(f"from {first:%Y-%m-%d} is later than to {last:%Y-%m-%d}")
+        return self
+
     def where(self) -> Where:
         """Give the conditions; none by default."""
         return Where()
@@ -108,8 +133,8 @@ class TableQuery(Representation):
 class RowQuery(TableQuery):
     """Filters on rows of forecasts."""
 
-    target: list[Word] = Field([], max_length=20, description="Events, such as supply_drop; repeatable.")
-    horizon: list[Word] = Field([], max_length=20, description="Horizons, such as current_year; repeatable.")
+    target: list[Target] = Field([], max_length=20, description="Events, such as supply_drop; repeatable.")
+    horizon: list[Horizon] = Field([], max_length=20, description="Horizons, such as current_year; repeatable.")
     mineral: list[Mineral] = Field([], max_length=100, description="Minerals; repeatable.")
     supplier: list[Supplier] = Field([], max_length=100, description="Suppliers, ISO 3166-1 alpha-3; repeatable.")
     tier: list[Literal["low", "guarded", "elevated", "severe"]] = Field(
@@ -185,8 +210,8 @@ class AlertQuery(RowQuery):
 class HistoryQuery(TableQuery):
     """Filters on the history of a pair."""
 
-    target: list[Word] = Field([], max_length=20, description="Events; repeatable.")
-    horizon: list[Word] = Field([], max_length=20, description="Horizons; repeatable.")
+    target: list[Target] = Field([], max_length=20, description="Events; repeatable.")
+    horizon: list[Horizon] = Field([], max_length=20, description="Horizons; repeatable.")
     from_: Moment | None = Field(None, alias="from", description="From this `as_of` on, inclusive.")
     to: Moment | None = Field(None, description="Up to this `as_of`, inclusive.")
     every_run: bool = Field(False, description="Of runs of one week give all; default: the one that was said last.")
@@ -202,8 +227,8 @@ class ExplanationQuery(TableQuery):
     """Filters on reasons."""
 
     run: str | None = RUN
-    target: list[Word] = Field([], max_length=20, description="Events; repeatable.")
-    horizon: list[Word] = Field([], max_length=20, description="Horizons; repeatable.")
+    target: list[Target] = Field([], max_length=20, description="Events; repeatable.")
+    horizon: list[Horizon] = Field([], max_length=20, description="Horizons; repeatable.")
     mineral: list[Mineral] = Field([], max_length=100, description="Minerals; repeatable.")
     supplier: list[Supplier] = Field([], max_length=100, description="Suppliers; repeatable.")
     signal: list[Word] = Field([], max_length=30, description="Feature families, such as trade; repeatable.")
@@ -257,8 +282,8 @@ class TrackRecordQuery(TableQuery):
     """Filters on the record."""
 
     kind: list[Word] = Field([], max_length=10, description="Kinds of forecast, such as live; repeatable.")
-    target: list[Word] = Field([], max_length=20, description="Events; repeatable.")
-    horizon: list[Word] = Field([], max_length=20, description="Horizons; repeatable.")
+    target: list[Target] = Field([], max_length=20, description="Events; repeatable.")
+    horizon: list[Horizon] = Field([], max_length=20, description="Horizons; repeatable.")
     name: list[Word] = Field([], max_length=50, description="Figures, such as brier; repeatable.")
 
     def where(self) -> Where:

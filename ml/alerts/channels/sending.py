@@ -16,11 +16,11 @@ PASSING = {408, 409, 421, 425, 429}
 
 
 class NotDelivered(Exception):
-    """A message is not out: why, whether trying again is of no use, and what the receiver asks to wait."""
+    """A message is not out: why, whether trying again is of no use, what wait is asked for, whether it hung."""
 
-    def __init__(self, why: str, *, is_final: bool = False, wait_seconds: float = 0) -> None:
+    def __init__(self, why: str, *, is_final: bool = False, wait_seconds: float = 0, is_time_out: bool = False) -> None:
         super().__init__(why)
-        self.is_final, self.wait_seconds = is_final, wait_seconds
+        self.is_final, self.wait_seconds, self.is_time_out = is_final, wait_seconds, is_time_out
 
 
 def call(
@@ -44,7 +44,7 @@ def call(
     except httpx.InvalidURL:
         raise NotDelivered("the address is none", is_final=True) from None
     except httpx.TimeoutException:
-        raise NotDelivered(f"no answer within {time_out:g} s") from None
+        raise NotDelivered(f"no answer within {time_out:g} s", is_time_out=True) from None
     except httpx.HTTPError as problem:
         raise NotDelivered(f"{type(problem).__name__}: no answer") from None
     status = answer.status_code

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from features.catalog import load_catalog
 from ml.service.answers import (
     Page,
     begin,
@@ -88,6 +89,12 @@ async def history(
 
 
 def _not_tracked(snapshot: Snapshot, mineral: str, supplier: str) -> Problem:
+    catalog = load_catalog()
+    if mineral not in catalog.minerals:
+        return Problem("not-found", f"no mineral is called {mineral}", remedy="/v1/minerals lists minerals.")
+    if supplier not in catalog.countries:
+        remedy = "Suppliers are ISO 3166-1 alpha-3 codes, such as COD; /v1/suppliers lists them."
+        return Problem("not-found", f"no supplier has the code {supplier}", remedy=remedy)
     others = ", ".join(snapshot.tracked.get(mineral, ())) or "nobody"
     why = "under 1 % of world exports, or no trade data"
     detail = f"{mineral} from {supplier} is not tracked in run {snapshot.run_id}: {why}"

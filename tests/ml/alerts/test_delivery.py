@@ -16,6 +16,7 @@ from sqlalchemy import Engine, select
 
 from ml.alerts import delivery
 from ml.alerts.acknowledging import acknowledge_warning, call_drill, mute, send_again
+from ml.alerts.channels.sending import NotDelivered
 from ml.alerts.channels.settings import Channel
 from ml.alerts.delivery import Sent, deliver
 from ml.alerts.evaluation import Evaluation, evaluate_run
@@ -105,6 +106,23 @@ def test_an_answer_that_never_comes_is_a_time_out_and_the_message_is_not_doubled
     assert send(engine, rules, NOW + dt.timedelta(minutes=2)).sent == 1
     assert len(receiver.came) == 2
     assert receiver.kinds() == ["warning.raised"]
+
+
+def test_a_receiver_that_hangs_is_left_out_of_the_call_and_does_not_delay_the_others(
+    engine: Engine, receiver: Receiver
+) -> None:
+    rules = made_rules(one_hook(receiver.url()))
+    read(engine, rules, made_run(forecast(), forecast("nickel", "IDN"), forecast("tin", "MMR")))
+    tried: list[str] = []
+
+    def hanging(channel: Channel, message: Message, now: dt.datetime, time_out: float) -> None:
+        tried.append(message.facts["mineral"])
+        raise NotDelivered("no answer within 20 s", is_time_out=True)
+
+    assert send(engine, rules, sender=hanging) == Sent(failed=1)
+    assert len(tried) == 1
+    # The others wait for the next call without having used an attempt.
+    assert send(engine, rules, NOW + dt.timedelta(minutes=5)).sent == 3
 
 
 def test_who_is_killed_between_sending_and_noting_it_leaves_one_message(engine: Engine, receiver: Receiver) -> None:

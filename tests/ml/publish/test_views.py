@@ -101,6 +101,22 @@ def test_views_show_the_current_run(two_weeks: Engine) -> None:
     assert rows_of(two_weeks, question)[1] == [("watch", "prices.pink_sheet"), ("fine", "trade.baci")]
 
 
+def test_views_give_each_column_of_the_contract_its_own_figures(two_weeks: Engine) -> None:
+    names = ", ".join(COLUMNS)
+    order = "ORDER BY run_id, target, horizon, mineral, supplier"
+    stored = rows_of(two_weeks, f"SELECT {names} FROM forecasts {order}")[1]
+    assert rows_of(two_weeks, f"SELECT {names} FROM v1_forecasts {order}")[1] == stored
+    current = [row for row in stored if row[0] == "2026-W48-a"]
+    assert rows_of(two_weeks, f"SELECT {names} FROM v1_current_forecasts {order}")[1] == current
+
+
+@pytest.mark.parametrize(("days", "is_over"), [(1, False), (7, False), (9, True)])
+def test_a_run_is_over_when_its_week_is_and_not_before(engine: Engine, home: Path, days: int, is_over: bool) -> None:
+    as_of = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days)
+    publish_run(engine, make_run(home, "a-run", as_of.isoformat()), now=NOW)
+    assert [bool(row[0]) for row in rows_of(engine, "SELECT DISTINCT expired FROM v1_runs")[1]] == [is_over]
+
+
 def test_a_run_that_is_over_says_so(engine: Engine, home: Path) -> None:
     publish_run(engine, make_run(home, "2006-W48-a", "2006-11-27"), now=NOW)
     question = "SELECT DISTINCT expired FROM {}"

@@ -147,3 +147,47 @@ def test_the_service_can_not_write(made: Callable[..., Made], database: str) -> 
     with pytest.raises(OresightError):
         reader.rows(delete(forecasts).returning(forecasts.c.run_id))  # type: ignore[arg-type]
     assert len(service.get("/v1/forecasts").json()) == 6
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 4096])
+def test_a_file_that_is_damaged_or_replaced_under_open_connections_is_noticed(
+    made: Callable[..., Made], clock: Clock, damage: bytes
+) -> None:
+    service = made()
+    run_id = service.publish()
+    service.live.look()
+    path = service.home / "oresight.db"
+    with service.live.reader.engine.connect():
+        pass  # one stays open in the pool
+    whole = path.read_bytes()
+    path.write_bytes(damage)
+    service.live.look()
+    assert service.get("/readyz").json()["reasons"] == ["database away since 2026-11-24T12:00:00Z"]
+    assert "oresight_database_up 0\n" in service.get("/metrics").text
+    assert service.get("/v1/runs/current").json()["run_id"] == run_id
+    for leftover in service.home.glob("oresight.db-*"):
+        leftover.unlink()
+    copy = service.home / "restored.db"
+    copy.write_bytes(whole)
+    copy.replace(path)
+    service.live.look()
+    assert service.get("/readyz").json()["reasons"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/v1/alerts?target=suply_drop", 422, "supply_drop"),
+        ("/v1/forecasts?horizon=next_decade", 422, "current_year"),
+        ("/v1/forecasts?from=2026-11-23&to=2026-11-16", 422, "later than"),
+        ("/v1/forecasts/cobald/COD", 404, "no mineral is called cobald"),
+        ("/v1/forecasts/cobalt/XXX", 404, "no supplier has the code XXX"),
+    ],
+)
+def test_what_is_misspelt_is_no_empty_answer(made: Callable[..., Made], path: str, status: int, told: str) -> None:
+    service = made()
+    service.publish()
+    service.live.look()
+    answer = service.get(path)
+    assert answer.status_code == status
+    assert told in answer.text
