@@ -52,7 +52,8 @@ def readme_part(card: Mapping[str, Any]) -> str:
     lines = [BEGIN, ""]
     for name, table in tables(short).items():
         title, words = TITLES[name]
-        lines += [f"**{title}.** {words}", "", table, ""]
+        mark = "" if title.endswith("?") else "."
+        lines += [f"**{title}{mark}** {words}", "", table, ""]
     lines += [f"Made by `{COMMAND}`; all rows are in the [model card](docs/model-card.md).", "", END]
     return "\n".join(lines)
 
