@@ -37,6 +37,8 @@ def _quiet_environment() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("ORESIGHT_", "MLFLOW_"))]:
             patch.delenv(name)
+        # Storing a run takes seconds; tests of publication ask for it.
+        patch.setenv("ORESIGHT_PUBLISH_TO", "[]")
         yield
 
 

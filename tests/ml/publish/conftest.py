@@ -27,3 +27,8 @@ def engine(database: str, home: Path) -> Engine:
     made = engine_for(Settings(home=home, database=database))
     migrate(made)
     return made
+
+
+@pytest.fixture(autouse=True)
+def _default_sinks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORESIGHT_PUBLISH_TO", raising=False)
