@@ -20,13 +20,13 @@ from ml.alerts import acknowledging, outbox, record
 from ml.alerts.delivery import deliver as send_due
 from ml.alerts.evaluation import Evaluation, evaluate_run, notice_missing
 from ml.alerts.rules import Rules, load_rules
-from ml.alerts.skill import read_record
 from ml.alerts.web import write_web
 from ml.asked import asked_mineral
 from ml.database.connection import answering, engine_for
 from ml.database.migrating import ensure_current
 from ml.database.warning_tables import deliveries, warning_events, warnings
 from ml.knowledge import open_store
+from ml.ledger.track_record import read_record
 from ml.review_commands import reviewer
 from ml.settings import Settings, load_settings
 from ml.weekly import Run, current_run, find_run

@@ -24,7 +24,7 @@ from ml.ledger.hindcast import hindcast_ledger, run_hindcast
 from ml.ledger.issued import issued_ledger, record_runs
 from ml.ledger.record_page import render_record
 from ml.ledger.resolution import count_outcomes, once_each, resolve
-from ml.ledger.track_record import NEEDED, as_table, build_record
+from ml.ledger.track_record import FOLDER, NEEDED, as_table, build_record
 from ml.origins import mondays, weekly_date
 from ml.results import write_page
 from ml.screen import screen
@@ -193,7 +193,7 @@ def track_record(out: Path | None, *, as_of: str | None, draws: int, home: Path 
     say(f"Resolving {len(rows):,} forecasts")
     record = build_record(resolve(rows, knowledge), knowledge, n_draws=draws)
     record["ledgers"] = [{"path": str(ledger.path), "head": ledger.entries()[-1]["hash"]} for ledger in ledgers]
-    folder = out or settings.home / "track-record"
+    folder = out or settings.home / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     say("Writing the tables and the page")
     aside = folder / "track-record.csv.part"

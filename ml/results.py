@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["without_nan", "write_page", "write_predictions"]
+__all__ = ["without_nan", "write_page", "write_predictions", "write_text"]
 
 
 def write_predictions(out: Path, predictions: pd.DataFrame) -> None:
@@ -31,5 +31,12 @@ def without_nan(value: Any) -> Any:
 def write_page(path: Path, text: str, again: Path | None) -> None:
     """Write a page, and once more to `again` where one is given; folders are made."""
     for each in (path, *([again] if again else [])):
-        each.parent.mkdir(parents=True, exist_ok=True)
-        each.write_text(text)
+        write_text(each, text)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file aside and put it in its place when it is whole; folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

@@ -8,12 +8,10 @@ run before, so the same inputs give the same run, byte for byte.
 from __future__ import annotations
 
 import datetime as dt
-import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +28,7 @@ from ml.drift.week import check_week, is_held_back, issued_before, summary
 from ml.forecasting import forecast_week
 from ml.knowledge import Knowledge, open_store
 from ml.ledger.issued import record_run
+from ml.locks import only_one
 from ml.publish.weekly_report import render_weekly_report
 from ml.settings import Settings
 from ml.shadow import run_shadow
@@ -131,7 +130,9 @@ def run_week(
         ContractError: the tables break the contract; nothing was published.
         OresightError: another weekly job is running.
     """
-    with _only_one(settings):
+    # Not `weekly.lock`, which schedulers hold with flock(1) while they start this job.
+    busy = f"another weekly job is using {settings.home}; wait for it to end"
+    with only_one(settings.home / ".weekly", otherwise=busy):
         _clear_leftovers(settings)
         store = open_store(settings, now=now, say=say)
         served = registry.model_for_week(settings, store, as_of, now=now, say=say)
@@ -278,18 +279,6 @@ def _log(settings: Settings, run: Run, registered_as: str) -> None:
             mlflow.log_metrics({} if drift is None else metrics(drift))
             for name in ("forecasts.csv", "report.html", "run.json", record.FILE):
                 mlflow.log_artifact(str(run.folder / name))
-
-
-@contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    # Not `weekly.lock`, which schedulers hold with flock(1) while they start this job.
-    with (settings.home / ".weekly").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OresightError(f"another weekly job is using {settings.home}; wait for it to end") from None
-        yield
 
 
 def _clear_leftovers(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from models.calibration import expit, log_odds
 from models.gradient_boosting import Parameters, constraints
 from models.model import Model
 
-__all__ = ["Corrected", "MeanOf", "NeverSeen", "PerGroup", "ShrunkLevels", "Stacked"]
+__all__ = ["Corrected", "MeanOf", "NeverSeen", "PerGroup", "ShrunkLevels", "Stacked", "fold_of"]
 
 Make = Callable[[], Model]
 FEWEST_EVENTS = 30
@@ -174,6 +174,11 @@ def _shrunk(forecasts: pd.DataFrame, column: str) -> dict[str, float]:
     return dict((step * spread / (spread + noise)).items())
 
 
+def fold_of(name: str, folds: int) -> int:
+    """Deal a name to one of `folds` groups by a hash: the same group wherever and whenever."""
+    return int(hashlib.sha256(name.encode()).hexdigest(), 16) % folds
+
+
 @dataclass
 class NeverSeen:
     """Forecasts by models that never saw anything of the row's own `column`: what carries over to the unknown.
@@ -202,5 +207,5 @@ class NeverSeen:
 
     def _fold(self, rows: pd.DataFrame) -> np.ndarray:
         values = rows[self.column].astype("object")
-        numbers = {name: int(hashlib.sha256(str(name).encode()).hexdigest(), 16) % self.folds for name in set(values)}
+        numbers = {name: fold_of(str(name), self.folds) for name in set(values)}
         return values.map(numbers).to_numpy(dtype="int64")

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-__all__ = ["alert_record", "read_record"]
+__all__ = ["alert_record"]
 
 Json = dict[str, Any]
 # Fewer alerts than this say nothing about the next one.
 LEAST_ALERTS = 10
-
-
-def read_record(home: Path) -> Json | None:
-    """Read what `oresight track-record` wrote into the home, None when it has not been run."""
-    path = home / "track-record" / "track-record.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def alert_record(record: Mapping[str, Any] | None, target: str, horizon: str) -> Json | None:

@@ -23,6 +23,7 @@ from ml.alerts.texts import compose, percent
 from ml.alerts.words import LANGUAGES
 from ml.backtest_report import template_environment
 from ml.database.warning_tables import warning_events, warnings
+from ml.results import write_text
 
 __all__ = ["write_web"]
 
@@ -61,15 +62,15 @@ def write_web(engine: Engine, rules: Rules, out: Path, *, now: dt.datetime) -> d
     for each in entries:
         if each.warning_id is not None:
             before = [other for other in histories[each.warning_id] if other.number < each.number]
-            _write(out / "cap" / f"{each.event_id.replace('/', '-')}.xml", _cap(each, before, rules.web))
+            write_text(out / "cap" / f"{each.event_id.replace('/', '-')}.xml", _cap(each, before, rules.web))
             caps += 1
     updated = max((each.created_at for each in entries), default=now)
     for language, name in FEEDS.items():
-        _write(out / name, feed(entries, web=rules.web, updated=updated, language=language))
+        write_text(out / name, feed(entries, web=rules.web, updated=updated, language=language))
     lines = [_line(row, events[f"{row['warning_id']}/{row['number']}"], rules.web) for row in shown]
     real = sum(not row["is_drill"] for row in standing)
     page = _page(lines[: len(lines) - len(cleared)], lines[len(lines) - len(cleared) :], real, notice, trusted)
-    _write(out / "index.html", page)
+    write_text(out / "index.html", page)
     files = {"page": str(out / "index.html"), **{f"feed {key}": str(out / name) for key, name in FEEDS.items()}}
     return {"open": len(standing), "entries": len(entries), "cap_files": caps, "files": files}
 
@@ -108,10 +109,3 @@ def _page(standing: list[Line], cleared: list[Line], count: int, notice: Event |
         words=LANGUAGES["en"],
         feeds=FEEDS,
     )
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)

@@ -13,6 +13,7 @@ from ml.backtest_report import template_environment
 from ml.drift.forecasts import MODEL
 from ml.drift.limits import LEVELS
 from ml.drift.measures import findings, level_counts, worst_level
+from ml.prometheus_text import Gauge, exposition
 
 __all__ = ["html_section", "metrics", "prometheus_lines"]
 
@@ -49,38 +50,33 @@ def prometheus_lines(table: pd.DataFrame, *, as_of: str, held_back: bool = False
     """
     told = findings(table)
     week = int(pd.Timestamp(as_of, tz="UTC").timestamp())
-    lines = [
-        *_gauge("oresight_drift_worst_level", "Worst drift of the newest run: 0 fine, 1 note, 2 watch, 3 stop."),
-        f"oresight_drift_worst_level {LEVELS.index(worst_level(table))}",
-        *_gauge("oresight_drift_run_held_back", "1 when the newest run was held back for drift."),
-        f"oresight_drift_run_held_back {int(held_back)}",
-        *_gauge("oresight_drift_week_timestamp_seconds", "Monday of the run that was measured."),
-        f"oresight_drift_week_timestamp_seconds {week}",
-        *_gauge("oresight_drift_findings", "Findings by family and level."),
+    levels = {
+        signal: told.loc[told["signal"].eq(signal), "level"].value_counts()
+        for signal in [*(signal.name for signal in SIGNALS), MODEL]
+    }
+    found = [
+        ({"family": signal, "level": level}, int(counts.get(level, 0)))
+        for signal, counts in levels.items()
+        for level in TOLD
     ]
-    for signal in [*(signal.name for signal in SIGNALS), MODEL]:
-        of = told.loc[told["signal"].eq(signal), "level"].value_counts()
-        for level in TOLD:
-            labels = f'family="{_escaped(signal)}",level="{level}"'
-            lines.append(f"oresight_drift_findings{{{labels}}} {int(of.get(level, 0))}")
+    aged = table[table["kind"].eq("age")].sort_values("feature").to_dict("records")
+    places = [dict(zip(("dataset", "source"), str(row["feature"]).partition(".")[::2], strict=True)) for row in aged]
+    gauges: list[Gauge] = [
+        (
+            "oresight_drift_worst_level",
+            "Worst drift of the newest run: 0 fine, 1 note, 2 watch, 3 stop.",
+            [({}, LEVELS.index(worst_level(table)))],
+        ),
+        ("oresight_drift_run_held_back", "1 when the newest run was held back for drift.", [({}, int(held_back))]),
+        ("oresight_drift_week_timestamp_seconds", "Monday of the run that was measured.", [({}, week)]),
+        ("oresight_drift_findings", "Findings by family and level.", found),
+    ]
     for name, column, words in (
         ("oresight_source_age_days", "value", "Age of the newest fact of a dataset and source."),
         ("oresight_source_age_allowed_days", "bound", "Age that the source's calendar allows."),
     ):
-        lines += _gauge(name, words)
-        aged = table[table["kind"].eq("age")].sort_values("feature")
-        for row in aged.to_dict("records"):
-            dataset, _, source = str(row["feature"]).partition(".")
-            lines.append(f'{name}{{dataset="{_escaped(dataset)}",source="{_escaped(source)}"}} {row[column]:g}')
-    return lines
-
-
-def _gauge(name: str, words: str) -> list[str]:
-    return [f"# HELP {name} {words}", f"# TYPE {name} gauge"]
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        gauges.append((name, words, [(place, row[column]) for place, row in zip(places, aged, strict=True)]))
+    return exposition(gauges)
 
 
 def html_section(table: pd.DataFrame, *, accepted: Mapping[str, Any] | None = None) -> Markup:

@@ -8,7 +8,6 @@ often as any other.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from ml.origins import FIRST_TRAINING_YEAR
 from ml.settings import load_settings
 from ml.studies import checked_origins
 from models.alternatives import Boosted
+from models.combinations import fold_of
 from models.model import Model
 from models.targets import TARGETS
 
@@ -41,7 +41,7 @@ LONG = (FIRST_TRAINING_YEAR + max(YEARS) + 1, SPAN[1])
 
 def quarter_of(mineral: str) -> int:
     """Deal a mineral to one of `QUARTERS` groups, by a hash of its name."""
-    return int(hashlib.sha256(f"quarter {mineral}".encode()).hexdigest(), 16) % QUARTERS
+    return fold_of(f"quarter {mineral}", QUARTERS)
 
 
 def _boosted(names: Sequence[str], target: str) -> Model:

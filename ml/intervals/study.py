@@ -24,7 +24,7 @@ from ml.intervals.page import CHART, render_page, risk_chart
 from ml.intervals.risk_coverage import ORDERS, area, curve, gain_over_random, support_scores
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.registry import champion_signals
-from ml.results import without_nan, write_page
+from ml.results import without_nan, write_page, write_text
 from ml.settings import load_settings
 from ml.studies import checked_origins, predict
 
@@ -88,9 +88,7 @@ def study(
     }
     result = without_nan({"about": about, **measured(predictions, aged, knowledge.catalog, n_draws=draws)})
     text = render_page(result)
-    aside = out / "intervals.json.part"
-    aside.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
-    aside.replace(out / "intervals.json")
+    write_text(out / "intervals.json", json.dumps(result, indent=1, allow_nan=False) + "\n")
     write_page(out / PAGE, text, page)
     write_page(out / CHART, risk_chart(result["risk_coverage"]["orders"]), page.parent / CHART if page else None)
     return IntervalStudy(result, text)

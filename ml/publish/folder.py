@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from features.errors import OresightError
+from ml.locks import only_one
 
 __all__ = ["only_writer", "write_whole"]
 
 
-@contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path) -> AbstractContextManager[None]:
     """Be the only one who publishes into a folder.
 
     Raises:
         OresightError: another process is.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".publishing").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OresightError(
-                f"another publisher is writing to {folder}; run `oresight publish` again when it has ended"
-            ) from None
-        yield
+    busy = f"another publisher is writing to {folder}; run `oresight publish` again when it has ended"
+    return only_one(folder / ".publishing", otherwise=busy)
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:

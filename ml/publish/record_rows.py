@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from features.errors import BadInput
 from features.knowledge_time import as_moment
-from ml.ledger.track_record import as_table
+from ml.ledger.track_record import as_table, damaged, read_record
 from ml.settings import Settings
 
 __all__ = ["RECORD_COLUMNS", "flat_record", "record_of"]
@@ -44,18 +41,13 @@ def record_of(settings: Settings) -> pd.DataFrame | None:
     Raises:
         BadInput: the file is damaged.
     """
-    path = Path(settings.home) / "track-record" / "track-record.json"
-    if not path.exists():
+    record = read_record(settings.home)
+    if record is None:
         return None
     try:
-        return flat_record(json.loads(path.read_text(encoding="utf-8")))
+        return flat_record(record)
     except (ValueError, KeyError, TypeError) as problem:
-        raise BadInput(
-            where=str(path),
-            expected="the record as `oresight track-record` writes it",
-            found=f"{type(problem).__name__}: {problem}",
-            remedy="Run `oresight track-record` again.",
-        ) from None
+        raise damaged(settings.home, problem) from None
 
 
 def flat_record(record: Json) -> pd.DataFrame:

@@ -5,21 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from ml.prometheus_text import Gauge
 from ml.service.live import Live
 from ml.service.snapshot import Book, Snapshot
 
-__all__ = ["CONTENT_TYPE", "Gauge", "Requests", "exposition", "run_gauges", "service_gauges", "source_gauges"]
+__all__ = ["CONTENT_TYPE", "Requests", "delivery_gauges", "run_gauges", "service_gauges", "source_gauges"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-# Name, what it says, and samples: labels and value.
-Gauge = tuple[str, str, Sequence[tuple[Mapping[str, str], float]]]
 
 
 class Requests:
@@ -134,18 +133,3 @@ def delivery_gauges(rows: Iterable[tuple[str, str, int]]) -> list[Gauge]:
     """Give how many warnings are in which state, by channel."""
     samples = [({"channel": channel, "state": state}, float(count)) for channel, state, count in rows]
     return [("oresight_deliveries", "Deliveries of warnings.", samples)]
-
-
-def exposition(gauges: Iterable[Gauge]) -> list[str]:
-    """Give gauges in Prometheus' text format."""
-    lines = []
-    for name, words, samples in gauges:
-        lines += [f"# HELP {name} {words}", f"# TYPE {name} gauge"]
-        for labels, value in samples:
-            inside = ",".join(f'{key}="{_escaped(text)}"' for key, text in labels.items())
-            lines.append(f"{name}{{{inside}}} {value:.15g}" if inside else f"{name} {value:.15g}")
-    return lines
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

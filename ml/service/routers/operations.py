@@ -15,12 +15,12 @@ from starlette.responses import HTMLResponse, Response
 
 from features.errors import OresightError
 from ml.database.warning_tables import deliveries
+from ml.prometheus_text import exposition
 from ml.service.answers import Service, service_of
 from ml.service.live import GRACE
 from ml.service.metrics import (
     CONTENT_TYPE,
     delivery_gauges,
-    exposition,
     run_gauges,
     service_gauges,
     source_gauges,

@@ -22,8 +22,9 @@ from ml.deploy import files
 from ml.deploy.forecast_boards import BOARD
 from ml.deploy.grafana import SOURCES, dashboard_json
 from ml.deploy.panels import COLUMNS, Sql
+from ml.prometheus_text import exposition
 from ml.service.app import create_app
-from ml.service.metrics import delivery_gauges, exposition
+from ml.service.metrics import delivery_gauges
 from ml.settings import Settings
 from tests.ml.deploy.conftest import A_WEEK, Filled
 from tests.ml.deploy.grafana_expanding import expand_sql, expand_url, left_over, variables_of
