@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ml.cli_options import AsOf, Home, Json, Out, print_json, say
+from ml.cli_options import AsOf, Home, Json, Out, say, tell_page
 
 __all__ = ["app"]
 
@@ -29,7 +29,7 @@ def generalisation(
     result = study(out, draws=draws, as_of=as_of, home=home, say=say)
     path, text = out / "generalisation.md", render(result)
     write_page(path, text, page)
-    _tell(result, text, path, as_json=as_json)
+    tell_page(result, text, path, as_json=as_json)
 
 
 @app.command("label-noise")
@@ -44,7 +44,7 @@ def label_noise(
     result = study(draws=draws, as_of=as_of, home=home, say=say)
     path, text = out / "label-noise.md", render(result)
     write_page(path, text, page)
-    _tell(result, text, path, as_json=as_json)
+    tell_page(result, text, path, as_json=as_json)
 
 
 @app.command("learning-curves")
@@ -62,12 +62,4 @@ def learning_curves(
     for folder in {path.parent, *([page.parent] if page else [])}:
         for name, chart in CHARTS.items():
             write_page(folder / "learning-curves" / f"{name}.svg", chart(result), None)
-    _tell(result, text, path, as_json=as_json)
-
-
-def _tell(result: dict[str, Any], text: str, path: Path, *, as_json: bool) -> None:
-    if as_json:
-        print_json(result)
-    else:
-        typer.echo(text)
-        typer.echo(f"Page: {path}")
+    tell_page(result, text, path, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ml.cli_options import AsOf, Home, Json, Out, print_json, say
+from ml.cli_options import AsOf, Home, Json, Out, say, tell_page
 
 __all__ = ["app"]
 
@@ -29,8 +29,4 @@ def intervals(
     from ml.intervals import study as of_intervals
 
     found = of_intervals.study(out, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
-    if as_json:
-        print_json(found.result)
-    else:
-        typer.echo(found.page)
-        typer.echo(f"Page: {out / of_intervals.PAGE}")
+    tell_page(found.result, found.page, out / of_intervals.PAGE, as_json=as_json)

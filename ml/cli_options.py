@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["AsOf", "Home", "Json", "Out", "print_json", "say"]
+__all__ = ["AsOf", "Home", "Json", "Out", "print_json", "say", "tell_page"]
 
 Home = Annotated[Path | None, typer.Option("--home", help="State folder (default: ORESIGHT_HOME, or .oresight here).")]
 AsOf = Annotated[str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="Date whose knowledge is used.")]
@@ -24,3 +24,12 @@ def say(line: str) -> None:
 def print_json(value: Any) -> None:
     """Print a result on standard output."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def tell_page(result: Any, text: str, path: Path, *, as_json: bool, called: str = "Page") -> None:
+    """Print a page and where it lies; or, for --json, what it was made from."""
+    if as_json:
+        print_json(result)
+    else:
+        typer.echo(text)
+        typer.echo(f"{called}: {path}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ml.cli_options import AsOf, Home, Json, Out, print_json, say
+from ml.cli_options import AsOf, Home, Json, Out, say, tell_page
 
 __all__ = ["app"]
 
@@ -27,8 +27,4 @@ def scorecard(
     from ml.scorecard.parts import scorecard as measure
 
     card = measure(out, draws=draws, as_of=as_of, home=home, say=say)
-    if as_json:
-        print_json(card)
-    else:
-        typer.echo(card_sections(card))
-        typer.echo(f"Scorecard: {out / CARD}")
+    tell_page(card, card_sections(card), out / CARD, as_json=as_json, called="Scorecard")

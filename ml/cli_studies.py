@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from ml.cli_options import AsOf, Home, Json, Out, print_json, say
+from ml.cli_options import AsOf, Home, Json, Out, print_json, say, tell_page
 
 __all__ = ["app"]
 
@@ -15,15 +15,6 @@ app = typer.Typer()
 
 Draws = Annotated[int, typer.Option("--draws", min=0, help="Bootstrap draws for the intervals.")]
 Page = Annotated[Path | None, typer.Option("--page", help="Where to write the page a second time.")]
-
-
-def _tell(result: Any, text: str, path: Path, *, as_json: bool, called: str = "Page") -> None:
-    # The page itself, and where it lies; or what it was made from.
-    if as_json:
-        print_json(result)
-    else:
-        typer.echo(text)
-        typer.echo(f"{called}: {path}")
 
 
 @app.command("fresher-trade")
@@ -86,7 +77,7 @@ def price_spikes(
     from ml import price_spike_study
 
     result = price_spike_study.study(out, first=first, draws=draws, as_of=as_of, log=log, home=home, say=say)
-    _tell(result.scores, result.report, out / "report.md", as_json=as_json, called="Report")
+    tell_page(result.scores, result.report, out / "report.md", as_json=as_json, called="Report")
 
 
 @app.command("production-drops")
@@ -104,7 +95,7 @@ def production_drops(
     from ml import production_study
 
     found = production_study.study(out, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
-    _tell(found.result, found.page, out / "production-drops.md", as_json=as_json)
+    tell_page(found.result, found.page, out / "production-drops.md", as_json=as_json)
 
 
 @app.command("restriction-onset")
@@ -135,7 +126,7 @@ def restriction_onset(
         home=home,
         say=say,
     )
-    _tell(result.scores, result.page, out / restriction_study.PAGE, as_json=as_json)
+    tell_page(result.scores, result.page, out / restriction_study.PAGE, as_json=as_json)
 
 
 @app.command("event-worth")
@@ -153,7 +144,7 @@ def event_worth(
     from ml import event_worth as worth
 
     found = worth.study(out, first=first, last=last, draws=draws, as_of=as_of, page=page, home=home, say=say)
-    _tell(found.result, found.page, out / worth.PAGE, as_json=as_json)
+    tell_page(found.result, found.page, out / worth.PAGE, as_json=as_json)
 
 
 @app.command()
@@ -171,4 +162,4 @@ def cases(
     from ml.cases import study as of_cases
 
     found = of_cases.study(out, cases=case, as_of=as_of, page=page, home=home, say=say)
-    _tell(found.result, found.page, out / of_cases.PAGE, as_json=as_json)
+    tell_page(found.result, found.page, out / of_cases.PAGE, as_json=as_json)

@@ -22,7 +22,7 @@ from features.catalog import load_catalog
 from features.errors import ConfigError, OresightError, UnknownCode
 from features.knowledge_time import UTC, as_moment, quarter_monday
 from features.panel import feature_names
-from ml import alert_commands, publish_commands, registry
+from ml import registry
 from ml import weekly as weekly_job
 from ml.asked import known_moment
 from ml.drift.week import is_held_back
@@ -86,6 +86,9 @@ def weekly(as_of: str | None, *, home: Path | None, say: Say, accept_drift: str 
     The run stands in its folder before anybody is told: a database that is away loses nothing, and the next call of
     this or of `oresight publish` catches up.
     """
+    # Database, migrations and channels take a second to load: no other command of this room needs them.
+    from ml import alert_commands, publish_commands
+
     settings, now = load_settings(home), _now()
     accept = None if accept_drift is None else (accept_drift, reviewer())
     run, is_new = weekly_job.run_week(settings, weekly_date(as_of, now=now), now=now, say=say, accept=accept)

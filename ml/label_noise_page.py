@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml.label_noise import LEAST_COVERAGE
-from ml.page_tables import cell, percent, plain, table
+from ml.page_tables import cell, made_by, percent, plain, table
 from models.targets import TARGETS
 
 __all__ = ["render"]
@@ -63,10 +63,7 @@ def render(result: Mapping[str, Any]) -> str:
     parts += ["## Revisions\n", vintages + ".\n", "## Size of the differences\n", _differences(result["differences"])]
     parts += ["## The ceiling\n", CEILING.format(**result), _ceilings(result["ceilings"])]
     parts += ["## What a measured AUC would be without errors\n", FACTOR, _error_free(result["ceilings"])]
-    parts.append(
-        f"Made by `oresight label-noise --out DIR --draws {result['draws']} --page FILE` from what was known on "
-        f"{result['as_of']} (data {result['data_digest'][:12]}); edit nothing here by hand.\n"
-    )
+    parts.append(made_by("label-noise", result))
     return "\n".join(parts)
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
 from ml.backtest_report import template_environment
 
-__all__ = ["cell", "page_as_html", "percent", "plain", "table"]
+__all__ = ["cell", "made_by", "page_as_html", "percent", "plain", "table"]
 
 
-def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Give a Markdown table, with a line break at its end."""
-    rows = [head, ["---"] * len(head), *lines]
+def table(head: Sequence[str], lines: Sequence[Sequence[str]], *, words: int | None = None) -> str:
+    """Give a Markdown table, with a line break at its end; columns after the first `words` stand to the right."""
+    left = len(head) if words is None else words
+    rows = [head, ["---"] * left + ["---:"] * (len(head) - left), *lines]
     return "\n".join("| " + " | ".join(text.replace("|", "/") for text in row) + " |" for row in rows) + "\n"
 
 
@@ -29,11 +31,21 @@ def percent(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
-def cell(metric: Mapping[str, float | None], digits: int = 3) -> str:
-    """Give a metric with its interval, where it has one."""
-    low, high = metric["low"], metric["high"]
-    interval = "" if low is None or high is None else f" [{low:.{digits}f} to {high:.{digits}f}]"
-    return plain(metric["value"], digits) + interval
+def cell(metric: Mapping[str, float | None], digits: int = 3, *, sign: str = "") -> str:
+    """Give a metric with its interval, where it has one; with `sign="+"` a difference, whose sign is always said."""
+    value, low, high = metric["value"], metric["low"], metric["high"]
+    if value is None:
+        return plain(value)
+    interval = "" if low is None or high is None else f" [{low:{sign}.{digits}f} to {high:{sign}.{digits}f}]"
+    return f"{value:{sign}.{digits}f}{interval}"
+
+
+def made_by(command: str, about: Mapping[str, Any]) -> str:
+    """Give a page's last sentence: the command that made it, and what it knew (`draws`, `as_of`, `data_digest`)."""
+    return (
+        f"Made by `oresight {command} --out DIR --draws {about['draws']} --page FILE` from what was known on "
+        f"{about['as_of']} (data {about['data_digest'][:12]}); edit nothing here by hand.\n"
+    )
 
 
 def page_as_html(text: str) -> str:

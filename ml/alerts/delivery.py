@@ -87,9 +87,10 @@ def deliver(
             if recipients[each] in hanging:
                 continue
             claimed = _claim(engine, each, rules, who, clock())
-            if claimed is not None:
-                has_hung = _one(engine, claimed, rules, found, clock=clock, who=who, say=say, sender=sender)
-                hanging |= {recipients[each]} if has_hung else set()
+            if claimed is None:
+                continue
+            if _one(engine, claimed, rules, found, clock=clock, who=who, say=say, sender=sender):
+                hanging.add(recipients[each])
 
 
 def _claim(engine: Engine, delivery: str, rules: Rules, who: str, now: dt.datetime) -> _Claimed | None:

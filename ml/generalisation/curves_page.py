@@ -9,9 +9,8 @@ import altair as alt
 import pandas as pd
 
 from ml.charts import TARGET_NAMES, styled, to_svg
-from ml.generalisation.page import gain_cell
 from ml.generalisation.study import METRICS
-from ml.page_tables import cell, table
+from ml.page_tables import cell, made_by, table
 from models.targets import TARGETS
 
 __all__ = ["CHARTS", "render"]
@@ -77,17 +76,14 @@ def render(result: Mapping[str, Any]) -> str:
         for target in TARGETS:
             rows = [row for row in result["points"] if row["curve"] == curve and row["target"] == target]
             parts += [f"### `{target}`\n", _table(rows, title)]
-    parts.append(
-        f"Made by `oresight learning-curves --out DIR --draws {result['draws']} --page FILE` from what was known on "
-        f"{result['as_of']} (data {result['data_digest'][:12]}); edit nothing here by hand.\n"
-    )
+    parts.append(made_by("learning-curves", result))
     return "\n".join(parts)
 
 
 def _table(rows: Sequence[Row], title: str) -> str:
     lines = []
     for row in rows:
-        cells = [text for name in SHOWN for text in (cell(row[name]), gain_cell(row[f"{name}_gain"]))]
+        cells = [text for name in SHOWN for text in (cell(row[name]), cell(row[f"{name}_gain"], sign="+"))]
         lines.append([row["label"], f"{row['n']:,}", f"{row['events']:,}", *cells])
     heads = [text for name in SHOWN for text in (METRICS[name], "difference")]
     return table([title.lower(), "n", "events", *heads], lines)

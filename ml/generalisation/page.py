@@ -8,10 +8,10 @@ from typing import Any
 from features.panel import TRANSIT_IMPORTS_PER_EXPORT
 from ml.generalisation.lines import FOLDS
 from ml.generalisation.study import METRICS
-from ml.page_tables import cell, table
+from ml.page_tables import cell, made_by, table
 from models.targets import TARGETS
 
-__all__ = ["gain_cell", "render"]
+__all__ = ["render"]
 
 Row = Mapping[str, Any]
 WHAT = (
@@ -48,10 +48,7 @@ def render(result: Mapping[str, Any]) -> str:
     for target in TARGETS:
         rows = [row for row in result["lines"] if row["target"] == target]
         parts += [f"## `{target}`\n", _figures(rows), f"### `{target}`, differences\n", _gains(rows)]
-    parts.append(
-        f"Made by `oresight generalisation --out DIR --draws {result['draws']} --page FILE` from what was known on "
-        f"{result['as_of']} (data {result['data_digest'][:12]}); edit nothing here by hand.\n"
-    )
+    parts.append(made_by("generalisation", result))
     return "\n".join(parts)
 
 
@@ -65,17 +62,8 @@ def _figures(rows: Sequence[Row]) -> str:
 
 def _gains(rows: Sequence[Row]) -> str:
     lines = [
-        [row["line"], f"{row['n']:,}", *(gain_cell(row[f"{name}_gain"]) for name in METRICS)]
+        [row["line"], f"{row['n']:,}", *(cell(row[f"{name}_gain"], sign="+") for name in METRICS)]
         for row in rows
         if "roc_auc_gain" in row
     ]
     return "Against the ordinary forecasts of the same rows.\n\n" + table(["rows", "n", *METRICS.values()], lines)
-
-
-def gain_cell(metric: Mapping[str, float | None]) -> str:
-    """Give a difference with its sign, and its interval where it has one."""
-    value, low, high = metric["value"], metric["low"], metric["high"]
-    if value is None:
-        return "–"
-    interval = "" if low is None or high is None else f" [{low:+.3f} to {high:+.3f}]"
-    return f"{value:+.3f}{interval}"

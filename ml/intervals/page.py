@@ -31,8 +31,7 @@ def render_page(result: Json) -> str:
         "",
         f"Written by `{about['command']}`; origins {about['origins']}; signals {about['signals']}; data "
         f"{about['data_digest']}; code {about.get('git_commit', 'unknown')}. Settings were chosen on origins to "
-        f"{until}; "
-        "those after it were looked at once.",
+        f"{until}; those after it were looked at once.",
         "",
         "`p_low` and `p_high` are meant to hold the rate behind a probability in nine of ten groups: of all pairs "
         "that get",
@@ -43,8 +42,8 @@ def render_page(result: Json) -> str:
         "central",
         "90 % of the beta-binomial law that interval and sampling make together; a right interval has 90 %. Two "
         "yardsticks",
-        "are judged by the same law: calibration's own (Venn-Abers) interval, and no interval at all, which "
-        "leaves sampling",
+        "are judged by the same law: calibration's own (Venn-Abers) interval, and no interval at all, which leaves "
+        "sampling",
         "alone. `width` is in points of probability.",
         "",
         "## By target and horizon",
@@ -69,13 +68,12 @@ def render_page(result: Json) -> str:
 
 SLICE_WORDS = (
     "Cells are made anew within each slice. *Tails*: below the 1st or above the 99th percentile of a feature's "
-    "training "
-    "rows; the share of a pair's features there is its distance. Onsets and continuations are told apart by what was "
-    "known, and each is calibrated as far as the model is."
+    "training rows; the share of a pair's features there is its distance. Onsets and continuations are told apart by "
+    "what was known, and each is calibrated as far as the model is."
 )
 MINERAL_WORDS = (
-    "One mineral's suppliers share its market, so a mineral errs as a whole: an interval per probability does not hold "
-    "that. The eight lowest of all minerals with five cells or more."
+    "One mineral's suppliers share its market, so a mineral errs as a whole: an interval per probability does not "
+    "hold that. The eight lowest of all minerals with five cells or more."
 )
 
 
@@ -94,10 +92,10 @@ def _section(title: str, key: str, rows: Sequence[Json], words: str) -> list[str
 def _year_words(result: Json) -> str:
     worst = min(result["by_year"], key=lambda row: row["interval_covered"])
     return (
-        f"A year errs as a whole. The worst is {worst['group']}, in which {percent(worst['observed_frac'])} fell where "
-        f"{percent(worst['mean_probability'])} were expected; {percent(worst['interval_covered'])} of its cells are "
-        "covered. No interval learned from the years before could know of it. Once its outcomes are out, intervals are "
-        "wide for as long as it is among the nine years that calibration uses."
+        f"A year errs as a whole. The worst is {worst['group']}, in which {percent(worst['observed_frac'])} fell "
+        f"where {percent(worst['mean_probability'])} were expected; {percent(worst['interval_covered'])} of its cells "
+        "are covered. No interval learned from the years before could know of it. Once its outcomes are out, "
+        "intervals are wide for as long as it is among the nine years that calibration uses."
     )
 
 
@@ -108,13 +106,10 @@ def _worst(rows: Iterable[Json]) -> list[Json]:
 
 def _ages(by_age: Json) -> list[str]:
     words = (
-        "Supply drop, current year, forecast at each origin from figures that stopped coming years before. The "
-        "model of "
-        "the longest lead, four years, answers; beyond it the answer stays as it is and the interval widens by "
-        "what age "
-        "cost in earlier years. Calibration's own interval widens by a fixed 0.35 log-odds a year. `skill` is the "
-        "Brier "
-        "skill over the pair's history as known at the origin, without any gap."
+        "Supply drop, current year, forecast at each origin from figures that stopped coming years before. The model "
+        "of the longest lead, four years, answers; beyond it the answer stays as it is and the interval widens by "
+        "what age cost in earlier years. Calibration's own interval widens by a fixed 0.35 log-odds a year. `skill` "
+        "is the Brier skill over the pair's history as known at the origin, without any gap."
     )
     lines = ["## By age of the figures", "", words, ""]
     for span, rows in by_age.items():
@@ -128,12 +123,12 @@ def _risk(found: Json) -> list[str]:
     lines = [
         "## What abstaining would cost",
         "",
-        "Supply drop, current year. Forecasts are withheld in the order named; what is kept is scored. Withheld "
-        "at random,",
-        "every score stays where it is and events are missed in proportion. Brier score and log loss fall "
-        "whenever pairs",
-        "near one half are withheld, whoever forecasts them: skill over the pair's history on the same rows is "
-        "the fair",
+        "Supply drop, current year. Forecasts are withheld in the order named; what is kept is scored. Withheld at "
+        "random,",
+        "every score stays where it is and events are missed in proportion. Brier score and log loss fall whenever "
+        "pairs",
+        "near one half are withheld, whoever forecasts them: skill over the pair's history on the same rows is the "
+        "fair",
         "measure. `missed` is the share of all events whose forecast was withheld.",
         "",
         f"![Skill of what is kept, by share kept]({CHART})",
@@ -191,11 +186,11 @@ def _abstained(found: Json) -> list[str]:
         "",
         "So abstention is kept for what nothing speaks for. No forecast is given from figures more than "
         f"{found['max_stale_years']} years older than any learned from: beyond, next to nothing is left of the skill "
-        "over the pair's history (table by age). Nor for a pair with more than "
-        f"{percent(found['max_distance_frac'])} of its known features in the tails of the training rows: none was ever "
-        f"measured there (largest share: {largest}); {found['withheld']:,} of {found['rows']:,} forecasts would have "
-        "been withheld for it. Pairs whose last year is mostly imputed, or that lack a feature which training always "
-        "knew, get no forecast either.",
+        f"over the pair's history (table by age). Nor for a pair with more than {percent(found['max_distance_frac'])} "
+        "of its known features in the tails of the training rows: none was ever measured there (largest share: "
+        f"{largest}); {found['withheld']:,} of {found['rows']:,} forecasts would have been withheld for it. Pairs "
+        "whose last year is mostly imputed, or that lack a feature which training always knew, get no forecast "
+        "either.",
         "",
     ]
 

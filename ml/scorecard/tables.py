@@ -15,19 +15,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ml.page_tables import cell, plain, table
+
 __all__ = [
     "abstention_rows",
     "coverage_rows",
     "drift_rows",
     "generalisation_rows",
-    "markdown",
     "record_rows",
     "tables",
 ]
 
 Json = dict[str, Any]
 Cell = Mapping[str, float | None]
-NOTHING = "–"
 
 
 def record_rows(record: Mapping[str, Any]) -> list[Json]:
@@ -104,14 +104,11 @@ def _some(line: Mapping[str, Any], names: Sequence[str]) -> Json:
 
 def tables(card: Mapping[str, Any]) -> dict[str, str]:
     """Give the card's tables in Markdown, by part; parts that were not measured are missing."""
-    return {name: markdown(*TABLES[name](card[name])) for name in TABLES if card.get(name)}
+    return {name: _markdown(*TABLES[name](card[name])) for name in TABLES if card.get(name)}
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], words: int) -> str:
-    """Give a Markdown table; the first `words` columns are words, the others numbers."""
-    rule = [" --- "] * words + [" ---: "] * (len(head) - words)
-    lines = ["| " + " | ".join(head) + " |", "|" + "|".join(rule) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+def _markdown(head: list[str], lines: list[list[str]], words: int) -> str:
+    return table(head, lines, words=words).rstrip()
 
 
 def _record(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]], int]:
@@ -123,8 +120,8 @@ def _record(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str
 def _record_cells(row: Mapping[str, Any]) -> list[str]:
     event = f"{row['target']}, {row['horizon']}".replace("_", " ")
     counts = [f"{row['n']:,}", f"{row['events']:,}", f"{row['void_rate']:.1%}"]
-    scores = [interval(row[name]) for name in ("brier", "skill", "auc")]
-    return [row["kind"], event, *counts, *scores, *(interval(row[name], 2) for name in ("precision", "recall"))]
+    scores = [cell(row[name]) for name in ("brier", "skill", "auc")]
+    return [row["kind"], event, *counts, *scores, *(cell(row[name], 2) for name in ("precision", "recall"))]
 
 
 def _drift(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]], int]:
@@ -137,15 +134,6 @@ def _drift(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]
     return head, cells, 1
 
 
-def interval(cell: Cell, digits: int = 3) -> str:
-    """Give a figure with its interval, such as `0.745 [0.704 to 0.781]`."""
-    value, low, high = cell["value"], cell["low"], cell["high"]
-    if value is None:
-        return NOTHING
-    reach = "" if low is None or high is None else f" [{low:.{digits}f} to {high:.{digits}f}]"
-    return f"{value:.{digits}f}{reach}"
-
-
 def _generalisation(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]], int]:
     head = ["event, onset", "rows", "n", "events", "AUC", "*when*", "Brier skill", "calibration error"]
     metrics = ("roc_auc", "when", "brier_skill", "calibration_error")
@@ -155,7 +143,7 @@ def _generalisation(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[
             row["line"],
             f"{row['n']:,}",
             f"{row['events']:,}",
-            *(interval(row[name]) if name in row else NOTHING for name in metrics),
+            *(cell(row[name]) if name in row else plain(None) for name in metrics),
         ]
         for row in rows
     ]
@@ -184,7 +172,7 @@ def _abstention(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list
             row["words"],
             f"{row['kept']:.0%}",
             f"{row['n']:,}",
-            *(NOTHING if row[name] is None else f"{row[name]:.3f}" for name in ("brier", "auc", "skill")),
+            *(plain(row[name]) for name in ("brier", "auc", "skill")),
             f"{row['missed_frac']:.1%}",
         ]
         for row in rows

@@ -35,13 +35,16 @@ __all__ = [
     "begin",
     "bound",
     "listing_answer",
+    "listing_page",
     "no_run",
     "raw_answer",
     "read",
+    "remembered_answer",
     "run_stamp",
     "service_of",
+    "snapshot_of",
+    "table_answer",
 ]
-__all__ += ["listing_page", "remembered_answer", "snapshot_of", "table_answer"]
 
 T = TypeVar("T")
 # Queries of one process that run at the same time; others wait their turn.
@@ -93,13 +96,13 @@ def snapshot_of(service: Service) -> Snapshot:
     snapshot = service.live.snapshot
     if snapshot is None:
         if service.live.away_since is not None:
-            raise _away(service.live.away_why)
+            raise _away()
         raise no_run()
     return snapshot
 
 
-def _away(why: str) -> Problem:
-    del why  # it may tell where the database is
+def _away() -> Problem:
+    # Why it is away is for the log: it may tell where the database is.
     remedy = "Try again after Retry-After. What needs the current run only is still answered."
     return Problem(
         "database-away", "the database does not answer", remedy=remedy, headers={"Retry-After": RETRY_SECONDS}
@@ -113,7 +116,7 @@ async def read(service: Service, work: Callable[[], T]) -> T:
         Problem: the database is away, or the query took too long.
     """
     if service.live.away_since is not None:
-        raise _away(service.live.away_why)
+        raise _away()
     try:
         return await anyio.to_thread.run_sync(work, limiter=service.limiter)
     except TooSlow as problem:
@@ -121,8 +124,8 @@ async def read(service: Service, work: Callable[[], T]) -> T:
         raise Problem("too-slow", str(problem), remedy=remedy, headers={"Retry-After": RETRY_SECONDS}) from None
     except Half as problem:
         raise Problem("database-away", str(problem), remedy="Try again soon.", headers={"Retry-After": "2"}) from None
-    except OresightError as problem:
-        raise _away(str(problem)) from None
+    except OresightError:
+        raise _away() from None
 
 
 def run_stamp(snapshot: Snapshot, *, is_fixed: bool = False) -> Stamp:
@@ -184,7 +187,7 @@ def table_answer(
     body = render(form, shape, page.names, page.rows, page.encoded)
     if envelope:
         about = {
-            "run": service_run(request, stamp),
+            "run": _run_of(stamp),
             "columns": [{"name": name, "type": shape.columns[name].partition("[")[0]} for name in page.names],
             "total": page.total,
             "next": following,
@@ -207,9 +210,8 @@ def remembered_answer(request: Request, stamp: Stamp, form: Format) -> Response 
     return Response(found[0], headers={**headers_for(stamp, request, tag), **found[1]}, media_type=form.media_type)
 
 
-def service_run(request: Request, stamp: Stamp) -> dict[str, str] | None:
-    """Give which run an envelope is about, None for tables that are not a run's."""
-    del request
+def _run_of(stamp: Stamp) -> dict[str, str] | None:
+    # Which run an envelope is about; tables that are not a run's have none.
     given = {name.removeprefix("Oresight-").lower().replace("-", "_"): value for name, value in stamp.headers.items()}
     return {"run_id": given.pop("run"), **given} if "run" in given else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import re
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -63,15 +64,7 @@ def _supplier(code: str) -> str:
     return code.upper()
 
 
-def _target(name: str) -> str:
-    return _known(name, tuple(TARGETS))
-
-
-def _horizon(name: str) -> str:
-    return _known(name, tuple(HORIZONS))
-
-
-def _known(name: str, names: tuple[str, ...]) -> str:
+def _known(name: str, *, names: Collection[str]) -> str:
     # A misspelt one would answer with no rows, which looks like all is well.
     if name not in names:
         raise ValueError(f"one of {', '.join(names)}, not {name}")
@@ -82,8 +75,12 @@ _DATES = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "fo
 Moment = Annotated[dt.datetime, BeforeValidator(_moment), WithJsonSchema(_DATES)]
 Mineral = Annotated[str, Field(pattern=r"^[a-z_]{2,40}$", examples=["cobalt"]), AfterValidator(_mineral)]
 Supplier = Annotated[str, Field(pattern=r"^[A-Za-z]{3}$", examples=["COD"]), AfterValidator(_supplier)]
-Target = Annotated[str, Field(json_schema_extra={"enum": list(TARGETS)}), AfterValidator(_target)]
-Horizon = Annotated[str, Field(json_schema_extra={"enum": list(HORIZONS)}), AfterValidator(_horizon)]
+Target = Annotated[
+    str, Field(json_schema_extra={"enum": list(TARGETS)}), AfterValidator(functools.partial(_known, names=TARGETS))
+]
+Horizon = Annotated[
+    str, Field(json_schema_extra={"enum": list(HORIZONS)}), AfterValidator(functools.partial(_known, names=HORIZONS))
+]
 Word = Annotated[str, Field(pattern=WORD)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from ml.model_card import SCORECARD
+from ml.page_tables import cell, table
 from ml.scorecard.page import card_sections, readme_part
-from ml.scorecard.tables import coverage_rows, drift_rows, interval, markdown, record_rows, tables
+from ml.scorecard.tables import coverage_rows, drift_rows, record_rows, tables
 
 CELL = {"value": 0.5, "low": 0.4, "high": 0.6}
 OUTCOMES = {"issued": 9, "matured": 7, "resolved": 6, "scored": 5, "void": 1, "pending": 2, "void_rate": 1 / 6}
@@ -34,9 +35,9 @@ def test_a_record_gives_one_row_per_kind_and_event_and_says_where_nothing_is_sco
 
 
 def test_a_figure_without_interval_or_value_says_so() -> None:
-    assert interval({"value": 0.5, "low": None, "high": None}) == "0.500"
-    assert interval({"value": None, "low": None, "high": None}) == "–"
-    assert markdown(["a", "b"], [["x", "1"]], 1).splitlines()[1] == "| --- | ---: |"
+    assert cell({"value": 0.5, "low": None, "high": None}) == "0.500"
+    assert cell({"value": None, "low": None, "high": None}) == "–"
+    assert table(["a", "b"], [["x", "1"]], words=1).splitlines()[1] == "| --- | ---: |"
 
 
 def test_coverage_is_of_all_origins_and_alarms_are_counted_by_week() -> None:
