@@ -99,8 +99,8 @@ def facts_of(
     """
     warning, row = change.warning, change.warning.row
     # The run has nothing to do with these: what is told is the last that was told, under its own date.
-    is_of_run = change.why not in ("window_over", "rule_removed") or before is None
-    figures_as_of = as_of if is_of_run or before is None else before.changed_as_of
+    told_last = before if change.why in ("window_over", "rule_removed") else None
+    figures_as_of = told_last.changed_as_of if told_last else as_of
     rule = next((rule for rule in rules.rules if rule.id == warning.rule), None)
     return {
         "warning_id": warning.warning_id,
@@ -118,12 +118,12 @@ def facts_of(
         "p_high": row.p_high,
         "base_rate": row.base_rate,
         "tier": row.tier,
-        "change": row.change if is_of_run else None,
+        "change": None if told_last else row.change,
         "tier_before": before.row.tier if before else None,
         "probability_before": before.row.probability if before else None,
         "drivers": [],
         "data_as_of": None,
-        **(more if is_of_run else {"model": None}),
+        **({"model": None} if told_last else more),
         "figures_as_of": figures_as_of.date().isoformat(),
         "raised_as_of": warning.raised_as_of.date().isoformat(),
         "as_of": as_of.date().isoformat(),

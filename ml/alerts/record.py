@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ml.alerts.conditions import Mute
 from ml.alerts.states import Change, Key, Row, Warning
+from ml.database.connection import insert_into
 from ml.database.warning_tables import mutes, warning_events, warning_runs, warnings
 
 __all__ = [
@@ -62,9 +62,8 @@ def insert_once(connection: Connection, table: Any, rows: Sequence[Mapping[str, 
     """
     if not rows:
         return 0
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # Asked of the rows themselves: drivers don't count alike what a conflict left out.
-    insert = dialect.insert(table).on_conflict_do_nothing().returning(table.primary_key.columns[0])
+    insert = insert_into(connection, table).on_conflict_do_nothing().returning(table.primary_key.columns[0])
     return len(connection.execute(insert, list(rows)).all())
 
 
@@ -106,7 +105,7 @@ def newest_run(connection: Connection, *, is_drill: bool, trusted: bool = False,
 def open_warnings(connection: Connection, *, is_drill: bool) -> list[Warning]:
     """List open warnings by id."""
     query = select(warnings).where(warnings.c.open_key.is_not(None), warnings.c.is_drill == is_drill)
-    return [_warning(row) for row in connection.execute(query.order_by(warnings.c.warning_id)).mappings()]
+    return [as_warning(row) for row in connection.execute(query.order_by(warnings.c.warning_id)).mappings()]
 
 
 def last_cleared(connection: Connection, *, since: dt.datetime, is_drill: bool) -> dict[Key, Warning]:
@@ -114,7 +113,7 @@ def last_cleared(connection: Connection, *, since: dt.datetime, is_drill: bool) 
     query = select(warnings).where(
         warnings.c.open_key.is_(None), warnings.c.is_drill == is_drill, warnings.c.changed_as_of >= since
     )
-    found = (_warning(row) for row in connection.execute(query.order_by(warnings.c.changed_as_of)).mappings())
+    found = (as_warning(row) for row in connection.execute(query.order_by(warnings.c.changed_as_of)).mappings())
     return {warning.row.key: warning for warning in found}
 
 
@@ -123,11 +122,6 @@ def find_warning(connection: Connection, warning_id: str, *, lock: bool = False)
     query = select(warnings).where(warnings.c.warning_id == warning_id.strip().upper())
     # SQLite has one writer, who is in already.
     return connection.execute(query.with_for_update() if lock else query).mappings().first()
-
-
-def as_warning(row: RowMapping) -> Warning:
-    """Give a warning's row as the state machine has it."""
-    return _warning(row)
 
 
 def told_one_by_one(connection: Connection, begin: dt.datetime, end: dt.datetime, *, is_drill: bool) -> int:
@@ -231,7 +225,8 @@ def _values(warning: Warning, *, run_id: str, is_drill: bool) -> Json:
     }
 
 
-def _warning(cells: RowMapping) -> Warning:
+def as_warning(cells: RowMapping) -> Warning:
+    """Give a warning's row as the state machine has it."""
     row = Row(
         **{name: cells[name] for name in (*ROW, "base_rate")},
         window=cells["event_window"],

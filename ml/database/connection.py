@@ -8,14 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from features.errors import ConfigError, OresightError
 from ml.settings import Settings
 
-__all__ = ["DatabaseAway", "address_of", "answering", "check_file", "engine_for", "is_embedded", "writing"]
+__all__ = [
+    "DatabaseAway",
+    "address_of",
+    "answering",
+    "check_file",
+    "engine_for",
+    "insert_into",
+    "is_embedded",
+    "writing",
+]
 
 SQLITE_BEGIN = b"SQLite format 3\0"
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
@@ -115,6 +125,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     with engine.connect().execution_options(sqlite_begin="IMMEDIATE") as connection, connection.begin():
         yield connection
+
+
+def insert_into(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Begin an insert that may say what to do on a conflict; each dialect has a construct of its own for it."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from sqlalchemy import Connection, Engine, Table, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from features.errors import OresightError
-from ml.database.connection import answering, writing
+from ml.database.connection import answering, insert_into, writing
 from ml.database.loading import load_rows
 from ml.database.tables import current, drift_figures, explanations, forecasts, runs, source_clocks, track_record
 from ml.publish.rows import check_files, drift_rows, explanation_rows, forecast_rows, order_of, run_row
@@ -149,13 +148,8 @@ def _newer_than(connection: Connection, about: Mapping[str, Any]) -> int:
     return connection.scalar(select(func.count()).where(is_newer)) or 0
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    # Both dialects spell ON CONFLICT alike; SQLAlchemy has an own construct for each.
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
-
-
 def _upsert_run(connection: Connection, row: Mapping[str, Any], *, again: bool) -> bool:
-    new = _insert(connection, runs).values(**row)
+    new = insert_into(connection, runs).values(**row)
     upsert = new.on_conflict_do_update(
         index_elements=[runs.c.run_id],
         set_={name: new.excluded[name] for name in row if name != "run_id"},
@@ -169,7 +163,7 @@ def _move_current(connection: Connection, row: Mapping[str, Any], edition: int) 
     at = connection.execute(pointer.join_from(current, runs)).one_or_none()
     values = {"run_id": row["run_id"], "as_of": row["as_of"], "set_at": row["published_at"]}
     if at is None:
-        first = _insert(connection, current).values(number=1, edition=1, **values)
+        first = insert_into(connection, current).values(number=1, edition=1, **values)
         moved = connection.scalar(first.on_conflict_do_nothing().returning(current.c.edition))
     elif (at.as_of, at.created_at, at.run_id) >= (row["as_of"], row["created_at"], row["run_id"]):
         return

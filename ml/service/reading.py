@@ -141,6 +141,10 @@ def _named(reader: Reader, names: Sequence[str], statement: Executable) -> list[
     return [dict(zip(names, row, strict=True)) for row in reader.rows(statement)]
 
 
+def _of_run(reader: Reader, table: Table, names: Sequence[str], run_id: str) -> list[dict[str, Any]]:
+    return _named(reader, names, select(*(table.c[name] for name in names)).where(table.c.run_id == run_id))
+
+
 def forecast_rows(reader: Reader, run_id: str) -> list[tuple[Any, ...]]:
     """Read all forecasts of a run, with the contract's columns."""
     columns = [forecasts.c[name] for name in FORECASTS.columns]
@@ -156,18 +160,12 @@ def explanation_rows(reader: Reader, run_id: str, target: str, horizon: str, min
 
 def source_rows(reader: Reader, run_id: str) -> list[dict[str, Any]]:
     """Read the three clocks of every source at a run."""
-    names = [name for name in SOURCES.columns if name in source_clocks.c]
-    return _named(
-        reader, names, select(*(source_clocks.c[name] for name in names)).where(source_clocks.c.run_id == run_id)
-    )
+    return _of_run(reader, source_clocks, [name for name in SOURCES.columns if name in source_clocks.c], run_id)
 
 
 def drift_rows(reader: Reader, run_id: str) -> list[dict[str, Any]]:
     """Read what was measured of a run's data against those before."""
-    names = list(DRIFT_COLUMNS)
-    return _named(
-        reader, names, select(*(drift_figures.c[name] for name in names)).where(drift_figures.c.run_id == run_id)
-    )
+    return _of_run(reader, drift_figures, list(DRIFT_COLUMNS), run_id)
 
 
 def track_record_rows(reader: Reader) -> list[dict[str, Any]]:
