@@ -21,15 +21,13 @@ from ml.alerts.delivery import deliver as send_due
 from ml.alerts.evaluation import Evaluation, evaluate_run, notice_missing
 from ml.alerts.rules import Rules, load_rules
 from ml.alerts.web import write_web
-from ml.asked import asked_mineral
+from ml.asked import asked_mineral, reviewer
 from ml.database.connection import answering, engine_for
 from ml.database.migrating import ensure_current
 from ml.database.warning_tables import deliveries, warning_events, warnings
-from ml.knowledge import open_store
-from ml.ledger.track_record import read_record
-from ml.review_commands import reviewer
+from ml.ledger.kept_record import read_record
+from ml.runs import Run, current_run, find_run
 from ml.settings import Settings, load_settings
-from ml.weekly import Run, current_run, find_run
 
 __all__ = ["ack", "deliver", "drill", "feed", "listed", "mute", "resend", "run", "show", "unmute", "warn_of_run"]
 
@@ -106,8 +104,13 @@ def _short(event: record.Event) -> Json:
 
 
 def _trade(settings: Settings, asked: Run, *, now: dt.datetime) -> Callable[[], pd.DataFrame]:
-    moment = as_moment(asked.about["as_of"])
-    return lambda: open_store(settings, now=now).read("trade", as_of=moment)
+    def read() -> pd.DataFrame:
+        # `oresight alerts deliver` runs every few minutes and reads no trade.
+        from ml.knowledge import open_store
+
+        return open_store(settings, now=now).read("trade", as_of=as_moment(asked.about["as_of"]))
+
+    return read
 
 
 def deliver(*, home: Path | None, say: Say) -> Json:
@@ -156,7 +159,7 @@ def show(reference: str, *, language: str, home: Path | None) -> Json:
     """Give a warning: its text, all that happened to it, and what was sent to whom.
 
     Raises:
-        OresightError: there is no such warning.
+        ConfigError: there is no such warning.
     """
     from ml.alerts.texts import compose
 
@@ -165,7 +168,7 @@ def show(reference: str, *, language: str, home: Path | None) -> Json:
     with answering(engine), engine.connect() as connection:
         row = record.find_warning(connection, reference.partition("/")[0])
         if row is None:
-            raise OresightError(f"there is no warning {reference}; `oresight alerts list` shows those there are")
+            raise ConfigError(f"there is no warning {reference}; `oresight alerts list` shows those there are")
         own = warning_events.c.warning_id == row["warning_id"]
         events = record.events_of(connection, own, newest_first=False)
         query = select(deliveries).where(deliveries.c.warning_id == row["warning_id"])
@@ -186,12 +189,17 @@ def show(reference: str, *, language: str, home: Path | None) -> Json:
     }
 
 
-def ack(reference: str, *, by: str | None, note: str, home: Path | None) -> Json:
-    """Take note of a warning."""
+def ack(reference: str, *, by: str | None, note: str, home: Path | None, say: Say) -> Json:
+    """Take note of a warning; where the rules can't be read it is put on record all the same, and nobody is told."""
     settings = load_settings(home)
-    rules, engine = load_rules(settings.alerts_file), _engine(settings)
+    engine, who = _engine(settings), by or reviewer()
+    try:
+        rules = load_rules(settings.alerts_file)
+    except OresightError as problem:
+        rules = None
+        say(f"Nobody is told of this: {problem}")
     with answering(engine):
-        return acknowledging.acknowledge_warning(engine, rules, reference, by=by or reviewer(), note=note, now=_now())
+        return acknowledging.acknowledge_warning(engine, rules, reference, by=who, note=note, now=_now())
 
 
 def mute(pattern: str, *, until: str, why: str, home: Path | None) -> Json:
@@ -205,13 +213,13 @@ def unmute(pattern: str, *, home: Path | None) -> Json:
     """End mutes.
 
     Raises:
-        OresightError: none was in force.
+        ConfigError: none was in force.
     """
     engine = _engine(load_settings(home))
     with answering(engine):
         ended = acknowledging.end_mutes(engine, pattern, now=_now())
     if not ended:
-        raise OresightError(f"no mute {pattern!r} is in force; `oresight alerts list` shows those that are")
+        raise ConfigError(f"no mute {pattern!r} is in force; `oresight alerts list` shows those that are")
     return {"pattern": pattern, "ended": ended}
 
 

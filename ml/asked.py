@@ -1,8 +1,10 @@
-"""What a user asked for with an option, held against the catalogue: minerals, suppliers and dates of knowledge."""
+"""What a user asked for with an option, held against the catalogue (minerals, suppliers, dates), and who asks."""
 
 from __future__ import annotations
 
 import datetime as dt
+import getpass
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -10,7 +12,7 @@ from features.catalog import Catalog
 from features.errors import ConfigError
 from features.knowledge_time import as_moment
 
-__all__ = ["asked_mineral", "asked_moment", "asked_supplier", "known_moment"]
+__all__ = ["asked_mineral", "asked_moment", "asked_supplier", "known_moment", "reviewer"]
 
 
 def asked_mineral(catalog: Catalog, text: str, *, option: str = "--mineral") -> str:
@@ -77,3 +79,8 @@ def _near(name: str, known: Iterable[str]) -> str:
     begun = [each for each in known if len(name) > 2 and each.startswith(name)]
     near = (begun or get_close_matches(name, known))[:3]
     return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def reviewer() -> str:
+    """Name who decides unless the command says: the setting ORESIGHT_ANALYST, or the user of the machine."""
+    return os.environ.get("ORESIGHT_ANALYST") or getpass.getuser()

@@ -3,20 +3,18 @@
 `render_backtest_report` takes the predictions, their score table (`ml.score_table`) and facts about
 the run, and gives the whole page as text: no script, nothing loaded from elsewhere, the same bytes
 for the same input. Every sentence with a number in it is worded here from the score table, losses
-included. `template_environment` is shared by all oresight reports; they extend `base.html.j2`.
+included.
 """
 
 from __future__ import annotations
 
-__all__ = ["headline_sentences", "render_backtest_report", "shortfall_sentences", "template_environment"]
+__all__ = ["headline_sentences", "render_backtest_report", "shortfall_sentences"]
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import altair as alt
-import jinja2
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -24,9 +22,22 @@ from numpy.typing import NDArray
 
 from features.errors import BadInput
 from ml import charts
-from ml.charts import HORIZON_NAMES, MODEL_NAMES, SLICE_NAMES, TARGET_NAMES, name_of
+from ml.pages import (
+    HORIZON_NAMES,
+    MODEL_NAMES,
+    SLICE_NAMES,
+    TARGET_NAMES,
+    against,
+    hundred,
+    is_above,
+    name_of,
+    number,
+    template_environment,
+    with_range,
+)
 from ml.score_table import BASELINES, aligned, slice_masks
 
+METRIC_NAMES = {"roc_auc": "AUC", "when": "concordance"}
 Json = Mapping[str, Any]
 Key = tuple[str, str]  # target, horizon
 Floats = NDArray[np.float64]
@@ -38,21 +49,6 @@ META_NAMES = {
     "lock_hash": "Hash of the locked requirements",
     "command": "Command",
 }
-MISSING = "–"
-
-
-def template_environment() -> jinja2.Environment:
-    """Give the template environment of all reports: escaping on, unknown names refused."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": _number, "range": _range, "against": _against, "counts": _counts}
-    environment.filters |= {"plain": lambda name, names=MODEL_NAMES: name_of(name, names)}
-    return environment
 
 
 def render_backtest_report(predictions: pd.DataFrame, scores: Json, meta: Mapping[str, object]) -> str:
@@ -108,19 +104,21 @@ def headline_sentences(scores: Json) -> list[str]:
         return [f"Too few new drops to judge the forecasts: {few}."]
     ours, history = onset["models"][scores["champion"]], onset["models"]["pair_history"]
     event, budget = _event((target, horizon)).lower(), f"{100 * scores['alert_budget_frac']:.0f} %"
-    gain = part["differences"]["pair_history"]["onset"]["roc_auc"]
+    gains = part["differences"]["pair_history"]["onset"]
     chance = f"alerts at random would have been right {100 * onset['base_rate']:.0f} times"
     return [
-        f"Asked which of two suppliers newly enters a {event}, oresight is right {_hundred(ours['roc_auc'])} "
-        f"times in 100, pair history {_hundred(history['roc_auc'])} times. Asked at which of two dates one "
-        f"supplier does, it is right {_hundred(ours['when'])} times, a coin flip 50 times. With alerts for "
+        f"Asked which of two suppliers newly enters a {event}, oresight is right {hundred(ours['roc_auc'])} "
+        f"times in 100, pair history {hundred(history['roc_auc'])} times. Asked at which of two dates one "
+        f"supplier does, it is right {hundred(ours['when'])} times, pair history {hundred(history['when'])} times. "
+        f"With alerts for "
         f"{budget} of the pairs not in a drop, it misses "
-        f"{_hundred(ours['missed_at_budget'])} of 100 new drops.",
-        f"Who: {_against(gain, 0)} pair history. AUC {_with_range(ours['roc_auc'], 2)}; the difference is "
-        f"{_with_range(gain, 2)}.",
-        f"When: {_against(ours['when'], 0.5)} a coin flip. Within-pair concordance {_with_range(ours['when'], 2)}.",
-        f"Alerts: {_hundred(ours['precision_at_budget'])} of 100 were right, where {chance}; "
-        f"{_number(ours['false_alarms_per_hit'], 1)} false alarms per hit.",
+        f"{hundred(ours['missed_at_budget'])} of 100 new drops.",
+        f"Who: {against(gains['roc_auc'], 0)} pair history. AUC {with_range(ours['roc_auc'], 2)}; the difference is "
+        f"{with_range(gains['roc_auc'], 2)}.",
+        f"When: {against(gains['when'], 0)} pair history. Within-pair concordance {with_range(ours['when'], 2)}; the "
+        f"difference is {with_range(gains['when'], 2)}.",
+        f"Alerts: {hundred(ours['precision_at_budget'])} of 100 were right, where {chance}; "
+        f"{number(ours['false_alarms_per_hit'], 1)} false alarms per hit.",
     ]
 
 
@@ -130,22 +128,21 @@ def shortfall_sentences(part: Json, champion: str) -> list[str]:
     ours, found = onset["models"][champion], []
     if onset["insufficient"]:
         found.append(f"Only {onset['events']} new drops in {onset['n']:,} cases: too few to judge.")
-    if not _is_above(ours["when"], 0.5):
-        found.append(f"When: {_hundred(ours['when'])} of 100, {_against(ours['when'], 0.5)} a coin flip.")
-    for baseline in BASELINES:
-        gain = part["differences"].get(baseline, {}).get("onset", {}).get("roc_auc")
-        if gain and not _is_above(gain, 0):
-            rival = name_of(baseline, MODEL_NAMES).lower()
-            found.append(f"Who: {_against(gain, 0)} {rival}; AUC difference {_with_range(gain, 2)}.")
+    for metric, question in (("when", "When"), ("roc_auc", "Who")):
+        for baseline in BASELINES:
+            gain = part["differences"].get(baseline, {}).get("onset", {}).get(metric)
+            if gain and not is_above(gain, 0):
+                rival, name = name_of(baseline, MODEL_NAMES).lower(), METRIC_NAMES[metric]
+                found.append(f"{question}: {against(gain, 0)} {rival}; {name} difference {with_range(gain, 2)}.")
     for name in ("onset", "all"):
         skill = part["slices"][name]["models"][champion]["brier_skill_vs_pair_history"]
-        if not _is_above(skill, 0):
-            rows, verdict = SLICE_NAMES[name].lower(), _against(skill, 0)
-            found.append(f"Probabilities, {rows}: {verdict} pair history; Brier skill {_with_range(skill, 3)}.")
+        if not is_above(skill, 0):
+            rows, verdict = SLICE_NAMES[name].lower(), against(skill, 0)
+            found.append(f"Probabilities, {rows}: {verdict} pair history; Brier skill {with_range(skill, 3)}.")
     errors = {m: of["expected_calibration_error"] for m, of in part["slices"]["all"]["models"].items()}
     best = min(errors, key=lambda m: (errors[m]["value"] is None, errors[m]["value"]))
     if best != champion:
-        off, least = (_number(errors[m], 1, times=100) for m in (champion, best))
+        off, least = (number(errors[m], 1, times=100) for m in (champion, best))
         rival = name_of(best, MODEL_NAMES).lower()
         found.append(f"Calibration, all pairs: {off} percentage points off on average; {rival} {least}.")
     for key in ("year", "mineral"):
@@ -155,7 +152,7 @@ def shortfall_sentences(part: Json, champion: str) -> list[str]:
             found.append(f"Ranked worse than by a coin flip, {key} by {key}: {', '.join(bad)}.")
         if few := len(rows) - len(judged):
             found.append(f"Too few new drops or quiet cases to judge: {few} of {len(rows)} {key}s.")
-    missed, false = _hundred(ours["missed_at_budget"]), _number(ours["false_alarms_per_hit"], 1)
+    missed, false = hundred(ours["missed_at_budget"]), number(ours["false_alarms_per_hit"], 1)
     return [*found, f"At the alert budget: {missed} of 100 new drops missed, {false} false alarms per hit."]
 
 
@@ -225,42 +222,6 @@ def _figures(key: Key, part: Json, facts: pd.DataFrame, probability: dict[str, F
             chart,
         )
     return drawn
-
-
-def _against(metric: Json, nothing: float) -> str:
-    """Word what the interval says: `nothing` is the value without a difference."""
-    if metric["low"] is None or metric["high"] is None:
-        return "not tested against"
-    if _is_above(metric, nothing):
-        return "better than"
-    return "worse than" if metric["high"] < nothing else "not shown to be better than"
-
-
-def _is_above(metric: Json, nothing: float) -> bool:
-    return metric["low"] is not None and metric["low"] > nothing
-
-
-def _number(metric: Json, digits: int, *, key: str = "value", times: float = 1) -> str:
-    return MISSING if metric[key] is None else f"{times * metric[key]:,.{digits}f}".replace("-", "\u2212")
-
-
-def _hundred(metric: Json) -> str:
-    return _number(metric, 0, times=100)
-
-
-def _range(metric: Json, digits: int, *, times: float = 1) -> str:
-    low, high = (_number(metric, digits, key=key, times=times) for key in ("low", "high"))
-    return "" if MISSING in (low, high) else f"{low} to {high}"
-
-
-def _with_range(metric: Json, digits: int) -> str:
-    found = _range(metric, digits)
-    return _number(metric, digits) + (f" (95 % interval {found})" if found else "")
-
-
-def _counts(part: Json) -> str:
-    rate = MISSING if part["base_rate"] is None else f"{100 * part['base_rate']:.1f} %"
-    return f"{part['events']:,} drops in {part['n']:,} cases ({rate})"
 
 
 def _event(key: Key) -> str:

@@ -3,18 +3,13 @@
 Each function takes plain arrays or a part of the score table (`ml.score_table`) and gives one
 chart in the look of `styled`: fixed size, colours that stay apart for colour-blind readers and
 dashes that stay apart in black and white. `to_svg` needs no browser, script or network; the same
-chart gives the same bytes. Words for the ids of targets, horizons, slices and models live here.
+chart gives the same bytes.
 """
 
 from __future__ import annotations
 
 __all__ = [
-    "HORIZON_NAMES",
-    "MODEL_NAMES",
-    "SLICE_NAMES",
-    "TARGET_NAMES",
     "mineral_chart",
-    "name_of",
     "precision_recall_chart",
     "reliability_chart",
     "roc_chart",
@@ -37,29 +32,13 @@ import sklearn.metrics as skm
 import vl_convert
 from numpy.typing import NDArray
 
+from ml.pages import MODEL_NAMES, SLICE_NAMES, name_of
 from ml.score_table import BASELINES, CHAMPION, SLICES, in_order
 from ml.scores import average_precision, reliability_table, roc_auc
 
 Floats = NDArray[np.float64]
 Rows = Sequence[Mapping[str, Any]]
 
-TARGET_NAMES = {"supply_drop": "Supply drop", "severe_supply_drop": "Severe supply drop"}
-HORIZON_NAMES = {"current_year": "in the year of the forecast", "next_year": "in the year after the forecast"}
-MODEL_NAMES = {
-    "lightgbm": "oresight",
-    "pair_history": "Pair history",
-    "climatology": "Climatology",
-    "persistence": "Persistence",
-    "logistic_regression": "Logistic regression",
-}
-SLICE_NAMES = {
-    "all": "All pairs",
-    "onset": "New drops",
-    "continuation": "Continued drops",
-    "major": "Major suppliers",
-    "onset_major": "New drops, major",
-    "transit": "Transit countries",
-}
 COLOURS = {
     "lightgbm": "#0b3c6f",
     "pair_history": "#c2570c",
@@ -78,11 +57,6 @@ FONT = "Arial, Helvetica, Liberation Sans, sans-serif"
 INK, FAINT = "#1c2530", "#9aa3ad"
 WIDTH, HEIGHT, ROW_HEIGHT = 400, 280, 15
 CURVE = np.linspace(0, 1, 201)
-
-
-def name_of(identifier: str, names: Mapping[str, str]) -> str:
-    """Give the plain words for an id, or the id itself with spaces."""
-    return names.get(identifier, identifier.replace("_", " ").capitalize())
 
 
 def to_svg(chart: alt.LayerChart) -> str:

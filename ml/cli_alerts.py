@@ -82,7 +82,7 @@ def ack(
     from ml import alert_commands
     from ml.alerts import printing
 
-    _tell(alert_commands.ack(reference, by=by, note=note, home=home), as_json, printing.print_ack)
+    _tell(alert_commands.ack(reference, by=by, note=note, home=home, say=say), as_json, printing.print_ack)
 
 
 @app.command()

@@ -34,14 +34,15 @@ def publish(
 ) -> None:
     """Publish runs to the database, as Parquet and as CSV: what is missing there; twice is the same as once.
 
-    Exit code 1 when a sink took not all; the runs stay in their folders, and the next call goes on.
+    Exit code 1 when a sink took not all, 3 when a run was changed since it was made; the runs stay in their folders,
+    and the next call goes on.
     """
     from ml import publish_commands
 
     result = publish_commands.publish_chosen(run_id=run, as_of=as_of, every=every, to=to, home=home, say=say)
     print_json(result) if as_json else publish_commands.print_published(result)
-    if any(sink["problem"] for sink in result["sinks"]):
-        raise typer.Exit(1)
+    if code := max(sink["exit_code"] for sink in result["sinks"]):
+        raise typer.Exit(code)
 
 
 @database.command()

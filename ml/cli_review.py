@@ -80,6 +80,7 @@ def review(
 ) -> None:
     """Confirm, correct, reject or reopen a candidate; who, when and why are kept."""
     from ml import review_commands, review_tables
+    from ml.asked import reviewer
 
     actions = [name for name, on in (("confirm", confirm), ("reject", reject), ("reopen", reopen)) if on]
     if len(actions) > 1:
@@ -98,7 +99,7 @@ def review(
         "evidence": evidence,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    who = by or review_commands.reviewer()
+    who = by or reviewer()
     if candidate is None or not actions:
         review_tables.walk_through(candidate, by=who, home=home, say=say)
         return

@@ -24,11 +24,10 @@ from features.knowledge_time import UTC, as_moment, quarter_monday
 from features.panel import feature_names
 from ml import registry
 from ml import weekly as weekly_job
-from ml.asked import known_moment
-from ml.drift.week import is_held_back
+from ml.asked import known_moment, reviewer
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.origins import weekly_date
-from ml.review_commands import reviewer
+from ml.runs import Run, find_run, is_held_back
 from ml.screen import screen
 from ml.settings import load_settings
 from models.explanation import sentences_on_record
@@ -56,7 +55,7 @@ def signal_names(text: str | None) -> tuple[str, ...] | None:
 class WeeklyResult:
     """A published run, whether it was made now, and the sinks that could not be brought up to date, with the reason."""
 
-    run: weekly_job.Run
+    run: Run
     is_new: bool
     not_published: dict[str, str] = field(default_factory=dict)
     not_warned: str = ""
@@ -188,7 +187,7 @@ def explain(
     for value, names in ((target, TARGETS), (horizon, HORIZONS)):
         if value not in names:
             raise ConfigError(f"{value!r} is none of {', '.join(names)}")
-    run = weekly_job.find_run(load_settings(home), None if as_of is None else as_moment(as_of))
+    run = find_run(load_settings(home), None if as_of is None else as_moment(as_of))
     rows = run.forecasts()
     pair = rows["mineral"].eq(mineral) & rows["supplier"].eq(supplier)
     found = rows[pair & rows["target"].eq(target) & rows["horizon"].eq(horizon)]

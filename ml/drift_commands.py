@@ -15,15 +15,15 @@ from rich.table import Table
 
 from features.errors import ConfigError
 from features.knowledge_time import UTC, as_moment
-from ml import weekly as weekly_job
 from ml.drift import record
 from ml.drift import replay as replays
 from ml.drift.limits import LEVELS
 from ml.drift.measures import level_counts, worst_level
 from ml.drift.publish import prometheus_lines
-from ml.drift.week import check_week, is_held_back, issued_before
+from ml.drift.week import check_week, issued_before
 from ml.knowledge import Knowledge, open_store
 from ml.origins import mondays, weekly_date
+from ml.runs import Run, find_run, is_held_back, published
 from ml.screen import screen
 from ml.settings import Settings, load_settings
 
@@ -74,7 +74,7 @@ def week(as_of: str | None, *, home: Path | None, say: Say) -> WeekOfDrift:
         OresightError: there is no run of that week.
     """
     settings = load_settings(home)
-    run = _newest(settings) if as_of is None else weekly_job.find_run(settings, as_moment(as_of))
+    run = _newest(settings) if as_of is None else find_run(settings, as_moment(as_of))
     about = run.about
     table = record.load(run.folder)
     if table is None:
@@ -86,16 +86,16 @@ def week(as_of: str | None, *, home: Path | None, say: Say) -> WeekOfDrift:
             run.forecasts(),
             signals=about["signals"],
             trained_as_of=as_moment(about["trained_as_of"]),
-            issued_before=issued_before(weekly_job.published(settings), moment),
+            issued_before=issued_before(published(settings), moment),
         )
     return WeekOfDrift(about, table)
 
 
-def _newest(settings: Settings) -> weekly_job.Run:
+def _newest(settings: Settings) -> Run:
     # Not the current run: one that was held back is what people ask about.
-    runs = weekly_job.published(settings)
+    runs = published(settings)
     if not runs:
-        return weekly_job.find_run(settings, None)  # says what to do
+        return find_run(settings, None)  # says what to do
     return max(runs, key=lambda run: (run.about["as_of"], run.about["created_at"]))
 
 

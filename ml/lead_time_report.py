@@ -16,9 +16,9 @@ from features.catalog import load_catalog
 from features.errors import ConfigError
 from features.knowledge_time import UTC
 from ml import charts, tracking
-from ml.backtest_report import template_environment
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.lead_time import WEEKS, disruptions, hindcasts, verdicts
+from ml.pages import template_environment
 from ml.registry import champion_signals
 from ml.results import write_page
 from ml.settings import load_settings

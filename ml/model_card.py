@@ -42,10 +42,12 @@ HEADLINE = ("supply_drop", "current_year")
 
 def measured_skill(scores: Mapping[str, Any], command: str) -> dict[str, Any]:
     """Give the few figures that stand on every weekly page."""
-    onset = scores["targets"][HEADLINE[0]][HEADLINE[1]]["slices"]["onset"]["models"]["lightgbm"]
+    models = scores["targets"][HEADLINE[0]][HEADLINE[1]]["slices"]["onset"]["models"]
+    onset = models["lightgbm"]
     return {
         "onset_auc": onset["roc_auc"],
         "when": onset["when"],
+        "when_pair_history": models["pair_history"]["when"],
         "ece": onset["expected_calibration_error"]["value"],
         "source": command,
     }

@@ -11,13 +11,12 @@ from typing import Any
 from features.errors import ConfigError, ContractError
 from features.knowledge_time import UTC, quarter_monday
 from ml import tracking
-from ml.asked import asked_moment
+from ml.asked import asked_moment, reviewer
 from ml.knowledge import open_store
 from ml.promotion import gates, judging, record
 from ml.registry import MODEL_NAME, Served, aliases
 from ml.registry.promotion_log import Promotion, line_that_stands, previous_champion, read_log
 from ml.registry.registration import PAIR_HISTORY, contract_differences, load, register_pair_history, versions
-from ml.review_commands import reviewer
 from ml.settings import Settings, load_settings
 
 __all__ = ["Promoted", "challenge", "list_models", "promote", "rollback"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ml.backtest_report import template_environment
+from ml.pages import template_environment
 
 __all__ = ["cell", "made_by", "page_as_html", "percent", "plain", "table"]
 

@@ -12,13 +12,12 @@ from features.errors import ConfigError, OresightError
 from features.knowledge_time import UTC, as_moment
 from ml.database import migrating
 from ml.database.connection import address_of, engine_for, is_embedded
-from ml.drift.week import is_held_back
 from ml.publish.database import current_in, stored_digests
 from ml.publish.rows import digest_of, order_of
 from ml.publish.sinks import Outcome, publish, sinks_named
+from ml.runs import Run, find_run, is_held_back, published
 from ml.screen import screen
 from ml.settings import Settings, load_settings
-from ml.weekly import Run, find_run, published
 
 __all__ = [
     "downgrade",
@@ -54,7 +53,7 @@ def publish_chosen(
         to: sinks; without any, those of the settings.
 
     Returns:
-        `runs`, the number that were looked at, and `sinks`: sink, stored, unchanged, problem.
+        `runs`, the number that were looked at, and `sinks`: sink, stored, unchanged, problem, exit_code.
 
     Raises:
         ConfigError: more than one choice of runs was made, a sink or a run is unknown.

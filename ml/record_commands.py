@@ -16,20 +16,20 @@ from features.errors import ConfigError, OresightError
 from features.knowledge_time import UTC
 from ml.asked import asked_moment
 from ml.contract import check_forecasts
-from ml.drift.week import is_held_back
 from ml.knowledge import Knowledge, open_store, signals_named
 from ml.ledger.chain import GENESIS, Ledger
 from ml.ledger.check import Fault, check_chain, check_head, check_published
 from ml.ledger.hindcast import hindcast_ledger, run_hindcast
 from ml.ledger.issued import issued_ledger, record_runs
+from ml.ledger.kept_record import FOLDER, as_table
 from ml.ledger.record_page import render_record
 from ml.ledger.resolution import count_outcomes, once_each, resolve
-from ml.ledger.track_record import FOLDER, NEEDED, as_table, build_record
+from ml.ledger.track_record import NEEDED, build_record
 from ml.origins import mondays, weekly_date
 from ml.results import write_page
+from ml.runs import is_held_back, published
 from ml.screen import screen
 from ml.settings import Settings, load_settings
-from ml.weekly import published
 
 __all__ = ["hindcast", "print_verify", "track_record", "verify"]
 

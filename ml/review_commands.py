@@ -6,9 +6,7 @@ A decision is written as a payload of the source `reviews` and read like any oth
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import json
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,15 +26,10 @@ from ml.asked import asked_mineral, asked_moment, asked_supplier
 from ml.knowledge import open_store
 from ml.settings import load_settings
 
-__all__ = ["list_candidates", "reports_of", "review", "reviewer"]
+__all__ = ["list_candidates", "reports_of", "review"]
 
 NEEDED = ["news_links", "news", "measures", "reviews"]
 DECISIONS = {"confirm": "confirmed", "reject": "rejected", "reopen": "reopened"}
-
-
-def reviewer() -> str:
-    """Name who reviews unless the command says: the setting ORESIGHT_ANALYST, or the user of the machine."""
-    return os.environ.get("ORESIGHT_ANALYST") or getpass.getuser()
 
 
 def list_candidates(

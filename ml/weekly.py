@@ -12,100 +12,32 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from features.errors import OresightError
 from features.exports import known_exports
 from features.knowledge_time import UTC, iso_week
 from ml import registry, tracking
 from ml.contract import COLUMNS, EXPLANATION_COLUMNS, check_forecasts, conform
 from ml.drift import record
 from ml.drift.publish import html_section, metrics
-from ml.drift.week import check_week, is_held_back, issued_before, summary
+from ml.drift.week import check_week, issued_before, summary
 from ml.forecasting import forecast_week
 from ml.knowledge import Knowledge, open_store
 from ml.ledger.issued import record_run
 from ml.locks import only_one
 from ml.publish.weekly_report import render_weekly_report
+from ml.runs import Run, is_held_back, point_current, previous_run, published, sha256_of
 from ml.settings import Settings
 from ml.shadow import run_shadow
 
-__all__ = ["MEASURED", "Run", "current_run", "find_run", "previous_run", "run_week"]
+__all__ = ["MEASURED", "run_week"]
 
 FORMAT_VERSION = 2
 # Written by ml.model_card from a backtest; the page quotes it.
 MEASURED = Path(__file__).parent / "measured_skill.json"
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One published weekly run on disk."""
-
-    folder: Path
-
-    @property
-    def about(self) -> dict:
-        """What `run.json` says."""
-        return json.loads((self.folder / "run.json").read_text())
-
-    @property
-    def run_id(self) -> str:
-        """The run's id, also its folder's name."""
-        return self.folder.name
-
-    def forecasts(self) -> pd.DataFrame:
-        """Read the forecast table."""
-        return pd.read_parquet(self.folder / "forecasts.parquet")
-
-    def explanations(self) -> pd.DataFrame:
-        """Read the explanation table."""
-        return pd.read_parquet(self.folder / "explanations.parquet")
-
-    def broken_files(self) -> list[str]:
-        """List files whose bytes are not those that were published."""
-        files = self.about["files"]
-        return [name for name, digest in files.items() if _sha256(self.folder / name) != digest]
-
-
-def published(settings: Settings) -> list[Run]:
-    """List all published runs, oldest week first."""
-    folders = [path.parent for path in settings.runs.glob("*/run.json") if not path.parent.name.startswith(".")]
-    return [Run(folder) for folder in sorted(folders, key=lambda path: (Run(path).about["as_of"], path.name))]
-
-
-def current_run(settings: Settings) -> Run | None:
-    """Give the run that `current.json` names, None when nothing was published yet."""
-    pointer = settings.runs / "current.json"
-    return Run(settings.runs / json.loads(pointer.read_text())["run_id"]) if pointer.exists() else None
-
-
-def find_run(settings: Settings, as_of: dt.datetime | None) -> Run:
-    """Give the newest run of a week, or the current one.
-
-    Raises:
-        OresightError: there is none.
-    """
-    if as_of is None:
-        run = current_run(settings)
-        if run is None:
-            raise OresightError(f"no run has been published below {settings.runs}; run `oresight weekly` first")
-        return run
-    runs = [run for run in published(settings) if run.about["as_of"] == as_of.date().isoformat()]
-    if not runs:
-        raise OresightError(f"no run for {as_of.date()}; run `oresight weekly --as-of {as_of.date()}` first")
-    return max(runs, key=lambda run: run.about["created_at"])
-
-
-def previous_run(settings: Settings, as_of: dt.datetime) -> Run | None:
-    """Give the newest published run of the week before `as_of`."""
-    before = (as_of - dt.timedelta(days=7)).date().isoformat()
-    # What was held back was never said to anybody.
-    runs = [run for run in published(settings) if run.about["as_of"] == before and not is_held_back(run.about)]
-    return max(runs, key=lambda run: run.about["created_at"]) if runs else None
 
 
 def run_week(
@@ -143,7 +75,7 @@ def run_week(
         if (run.folder / "run.json").exists():
             say(f"Week {iso_week(as_of)} with the same data and model is published already")
             _accept(run, accept, now=now)
-            _point_current(settings)
+            point_current(settings)
             record_run(settings, run, now=now)  # unless it is there: a kill may have come between the two
             return run, False
         say(f"Forecasting {iso_week(as_of)} ({as_of.date()}) with model {served.version}")
@@ -171,7 +103,7 @@ def run_week(
         _accept(run, accept, now=now)
         if is_held_back(run.about):
             say(f"Held back, the run before stays current: {about['drift']['stops'][0]}")
-        _point_current(settings)
+        point_current(settings)
         record_run(settings, run, now=now)
         if is_live:
             ids = {"run_id": run_id, "data_digest": digest, "champion": served.version}
@@ -253,18 +185,8 @@ def _write(
     }
     page = render_weekly_report(forecasts, explanations, meta, history[["mineral", "supplier", "year", "tonnes"]])
     (folder / "report.html").write_text(page)
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir())}
+    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
     (folder / "run.json").write_text(json.dumps({**about, "files": files}, indent=2) + "\n")
-
-
-def _point_current(settings: Settings) -> None:
-    runs = [run for run in published(settings) if not is_held_back(run.about)]
-    if not runs:
-        return  # the first run of all was held back
-    newest = max(runs, key=lambda run: (run.about["as_of"], run.about["created_at"]))
-    aside = settings.runs / "current.json.part"
-    aside.write_text(json.dumps({"run_id": newest.run_id, "as_of": newest.about["as_of"]}) + "\n")
-    aside.replace(settings.runs / "current.json")
 
 
 def _log(settings: Settings, run: Run, registered_as: str) -> None:
@@ -285,7 +207,3 @@ def _clear_leftovers(settings: Settings) -> None:
     # What a killed run left aside was never published; it goes.
     for path in settings.runs.glob(".*.part"):
         shutil.rmtree(path)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"

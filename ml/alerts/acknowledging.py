@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 
 from features.catalog import load_catalog
-from features.errors import ConfigError, OresightError
+from features.errors import ConfigError
 from ml.alerts import outbox, record
 from ml.alerts.conditions import check_pattern, is_muted
 from ml.alerts.evaluation import Trade, queue_event, shares_for
@@ -30,17 +30,19 @@ LONGEST = 200
 
 
 def acknowledge_warning(
-    engine: Engine, rules: Rules, reference: str, *, by: str, note: str = "", now: dt.datetime
+    engine: Engine, rules: Rules | None, reference: str, *, by: str, note: str = "", now: dt.datetime
 ) -> Json:
     """Take note of a warning, or of one of its events (`W…/2`), whichever order people do so in.
+
+    Args:
+        rules: who is told of it; nobody when None.
 
     Returns:
         warning_id, state and outcome: `acknowledged`, `already`, `cleared` (it was over) or `superseded` (the event was
         read, but a graver one came after it, which still waits).
 
     Raises:
-        ConfigError: the reference is none, or names an event that is not there.
-        OresightError: there is no such warning.
+        ConfigError: the reference is none, or names a warning or an event that is not there.
     """
     name, number = _reference(reference)
     by, note = _clean(by, "--by"), _clean(note)
@@ -49,7 +51,7 @@ def acknowledge_warning(
     with writing(engine) as connection:
         row = record.find_warning(connection, name, lock=True)
         if row is None:
-            raise OresightError(f"there is no warning {name}; `oresight alerts list` shows those there are")
+            raise ConfigError(f"there is no warning {name}; `oresight alerts list` shows those there are")
         try:
             after, outcome = acknowledge(record.as_warning(row), number)
         except ValueError as problem:
@@ -71,7 +73,7 @@ def acknowledge_warning(
                 only_unless_acknowledged=True,
                 why=f"acknowledged by {by}",
             )
-            if told == "single":
+            if told == "single" and rules is not None:
                 queue_event(connection, event, rules, now=now)
         elif outcome != "already":
             # On record only: it changes nothing any more.
@@ -135,7 +137,7 @@ def send_again(engine: Engine, reference: str | None, *, dead: bool, now: dt.dat
     name = _reference(reference)[0] if reference else None
     with writing(engine) as connection:
         if name and record.find_warning(connection, name) is None:
-            raise OresightError(f"there is no warning {name}; `oresight alerts list` shows those there are")
+            raise ConfigError(f"there is no warning {name}; `oresight alerts list` shows those there are")
         return outbox.resend(connection, warning_id=name, dead=dead, now=now)
 
 
@@ -155,12 +157,12 @@ def call_drill(
         tier: whose plan to drill; the highest tier in the run by default.
 
     Raises:
-        OresightError: the run has no such row.
+        ConfigError: the run has no such row.
     """
     about, rows = run.about, read_rows(run.forecasts())
     asked = [row for row, _ in rows.values() if not row.is_unsure and tier in (None, row.tier)]
     if not asked:
-        raise OresightError(f"run {about['run_id']} has no row of tier {tier or 'any'}; tiers are {', '.join(TIERS)}")
+        raise ConfigError(f"run {about['run_id']} has no row of tier {tier or 'any'}; tiers are {', '.join(TIERS)}")
     row = max(asked, key=lambda row: (rank(row.tier), row.is_alert, row.probability, row.key))
     as_of = dt.datetime.fromisoformat(about["as_of"]).replace(tzinfo=now.tzinfo)
     name = warning_id(row.key, f"{about['run_id']}|{now.isoformat()}", is_drill=True)

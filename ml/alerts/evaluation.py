@@ -26,7 +26,7 @@ from ml.alerts.record import Event
 from ml.alerts.rules import Rules
 from ml.alerts.states import Change, evaluate
 from ml.database.warning_tables import warning_events, warning_runs
-from ml.drift.week import is_held_back
+from ml.runs import is_held_back
 
 __all__ = ["Evaluation", "evaluate_run", "notice_missing", "queue_event", "shares_for"]
 

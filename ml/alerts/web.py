@@ -21,8 +21,8 @@ from ml.alerts.record import Event
 from ml.alerts.rules import Rules, Web
 from ml.alerts.texts import compose, percent
 from ml.alerts.words import LANGUAGES
-from ml.backtest_report import template_environment
 from ml.database.warning_tables import warning_events, warnings
+from ml.pages import template_environment
 from ml.results import write_text
 
 __all__ = ["write_web"]

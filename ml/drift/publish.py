@@ -9,10 +9,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from features.panel import SIGNALS
-from ml.backtest_report import template_environment
 from ml.drift.forecasts import MODEL
 from ml.drift.limits import LEVELS
 from ml.drift.measures import findings, level_counts, worst_level
+from ml.pages import template_environment
 from ml.prometheus_text import Gauge, exposition
 
 __all__ = ["html_section", "metrics", "prometheus_lines"]

@@ -13,7 +13,7 @@ import pandas as pd
 from features.errors import BadInput, OresightError
 from features.knowledge_time import UTC
 from ml.drift.measures import as_table
-from ml.drift.week import is_held_back
+from ml.runs import is_held_back
 
 __all__ = ["FILE", "accept", "load", "write"]
 

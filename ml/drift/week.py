@@ -16,8 +16,9 @@ from ml.drift.limits import LIMITS, Limits
 from ml.drift.measures import as_table, level_counts, worst_level
 from ml.drift.profile import check, like_dates, profile
 from ml.knowledge import Knowledge, signals_named
+from ml.runs import is_held_back
 
-__all__ = ["check_facts", "check_revised", "check_week", "is_held_back", "issued_before", "summary"]
+__all__ = ["check_facts", "check_revised", "check_week", "issued_before", "summary"]
 
 # A forecast of next year, made in January, is settled three years and a month later; older runs say no more.
 ISSUED_YEARS = 6
@@ -108,9 +109,3 @@ def summary(table: pd.DataFrame, *, accepted: Mapping[str, str] | None = None) -
         "stops": stops,
         "accepted": dict(accepted) if accepted else None,
     }
-
-
-def is_held_back(about: Mapping[str, Any]) -> bool:
-    """Tell from a run's `run.json` whether it was written but not made current; runs made before this are not."""
-    drift = about.get("drift") or {}
-    return drift.get("worst") == "stop" and not drift.get("accepted")

@@ -8,9 +8,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from ml.charts import TARGET_NAMES, styled, to_svg
+from ml.charts import styled, to_svg
 from ml.generalisation.study import METRICS
 from ml.page_tables import cell, made_by, table
+from ml.pages import TARGET_NAMES
 from models.targets import TARGETS
 
 __all__ = ["CHARTS", "render"]

@@ -16,7 +16,7 @@ from ml.ledger.chain import GENESIS, Ledger, line_hash
 from ml.ledger.entries import LEDGER_COLUMNS, MARK_BYTES, ROW_KEY, seal
 
 if TYPE_CHECKING:
-    from ml.weekly import Run
+    from ml.runs import Run
 
 __all__ = ["Fault", "check_chain", "check_head", "check_published"]
 

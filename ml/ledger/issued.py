@@ -7,14 +7,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from features.collection.payloads import sha256_of
-from ml.drift.week import is_held_back
 from ml.ledger.chain import Ledger
 from ml.ledger.entries import entry_rows
+from ml.runs import is_held_back
 from ml.settings import Settings
 
 # The weekly job calls this module.
 if TYPE_CHECKING:
-    from ml.weekly import Run
+    from ml.runs import Run
 
 __all__ = ["issued_ledger", "record_run", "record_runs"]
 

@@ -17,10 +17,9 @@ from models.baselines import Climatology, Persistence
 from models.forecaster import LEARNED_FROM, labelled_rows
 from models.targets import TARGETS, resolved_by
 
-__all__ = ["BASELINES", "HEADLINE_LEAD", "LEADS", "at_leads", "with_baselines"]
+__all__ = ["BASELINES", "LEADS", "at_leads", "with_baselines"]
 
 LEADS = {"January": DayOfYear(1, 15), "April": DayOfYear(4, 15), "July": JULY, "October": DayOfYear(10, 15)}
-HEADLINE_LEAD = "July"
 GRACE = pd.Timedelta(days=14)
 # Pair history is the base rate that was published with each forecast.
 BASELINES = ("pair_history", "climatology", "persistence")

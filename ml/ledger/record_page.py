@@ -11,9 +11,8 @@ from markupsafe import Markup
 
 from features.catalog import load_catalog
 from ml import charts
-from ml.backtest_report import template_environment
-from ml.charts import HORIZON_NAMES, MODEL_NAMES, TARGET_NAMES, name_of
 from ml.ledger.leads import BASELINES
+from ml.pages import HORIZON_NAMES, MODEL_NAMES, TARGET_NAMES, name_of, template_environment
 
 __all__ = ["render_record"]
 

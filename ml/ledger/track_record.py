@@ -6,27 +6,23 @@ is said in `ml.ledger.leads` (each window once per lead), the figures in `ml.led
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.errors import BadInput
 from ml.knowledge import Knowledge
 from ml.ledger.entries import KINDS
-from ml.ledger.leads import HEADLINE_LEAD, LEADS, at_leads, with_baselines
+from ml.ledger.kept_record import HEADLINE_LEAD
+from ml.ledger.leads import LEADS, at_leads, with_baselines
 from ml.ledger.record_scores import Sample, figures, reliability
 from ml.ledger.resolution import count_outcomes
 from ml.score_table import ALERT_BUDGET_FRAC, MIN_OF_EACH_CLASS
 
-__all__ = ["FOLDER", "NEEDED", "as_table", "build_record", "damaged", "read_record", "warning_times"]
+__all__ = ["NEEDED", "build_record", "warning_times"]
 
 Json = dict[str, Any]
-# Where a home keeps the record that was built last.
-FOLDER = "track-record"
 # What is read of the ledger: weekly rows are many.
 NEEDED = [
     "kind",
@@ -172,55 +168,3 @@ def _quartiles(spans: pd.Series) -> Json | None:
         return None
     low, middle, high = np.percentile(spans.dt.days, [25, 50, 75])
     return {"lower_quartile": float(low), "median": float(middle), "upper_quartile": float(high)}
-
-
-def read_record(home: Path) -> Json | None:
-    """Read the record that was last built in a home; None where none was.
-
-    Raises:
-        BadInput: the file is damaged.
-    """
-    path = home / FOLDER / "track-record.json"
-    if not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as problem:
-        raise damaged(home, problem) from None
-
-
-def damaged(home: Path, problem: Exception) -> BadInput:
-    """Say that the record of a home can't be read, and what to do."""
-    return BadInput(
-        where=str(home / FOLDER / "track-record.json"),
-        expected="the record as `oresight track-record` writes it",
-        found=f"{type(problem).__name__}: {problem}",
-        remedy="Run `oresight track-record` again.",
-    )
-
-
-def as_table(record: Json) -> pd.DataFrame:
-    """Give the figures as flat rows for a spreadsheet: kind, target, horizon, slice, value and one column a figure."""
-    rows: list[Json] = []
-    for kind, targets in record["kinds"].items():
-        for target, of_target in targets.items():
-            for horizon, part in of_target["horizons"].items():
-                scores = part["scores"]
-                if scores is None:
-                    continue
-                where = {"kind": kind, "target": target, "horizon": horizon}
-                every = {"slice": "all", "value": HEADLINE_LEAD, **scores["all"]}
-                rows.extend(where | _flat(group) for group in (every, *scores["slices"]))
-    table = pd.DataFrame(rows)
-    return table if len(table) else pd.DataFrame(columns=["kind", "target", "horizon", "slice", "value", "n", "events"])
-
-
-def _flat(group: Json, before: str = "") -> Json:
-    out: Json = {}
-    for key, value in group.items():
-        name = f"{before}{key}"
-        if isinstance(value, dict):
-            out |= _flat(value, f"{name}_")
-        else:
-            out[name.removesuffix("_value")] = value
-    return out

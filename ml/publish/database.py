@@ -21,7 +21,7 @@ from ml.publish.rows import check_files, drift_rows, explanation_rows, forecast_
 
 # The weekly job calls this module.
 if TYPE_CHECKING:
-    from ml.weekly import Run
+    from ml.runs import Run
 
 __all__ = [
     "KEEP_EXPLANATIONS",

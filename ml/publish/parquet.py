@@ -25,13 +25,13 @@ from features.collection.payloads import sha256_of
 from features.errors import BadInput
 from features.knowledge_time import UTC
 from ml.contract import COLUMNS, EXPLANATION_COLUMNS
-from ml.drift.week import is_held_back
 from ml.publish.folder import only_writer, write_whole
 from ml.publish.rows import check_files, digest_of, explanation_rows, forecast_rows, order_of
+from ml.runs import is_held_back
 
 # The weekly job calls this package.
 if TYPE_CHECKING:
-    from ml.weekly import Run
+    from ml.runs import Run
 
 __all__ = ["MANIFEST", "SCHEMAS", "SCHEMA_VERSION", "ParquetFolder"]
 

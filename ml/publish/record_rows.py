@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from features.knowledge_time import as_moment
-from ml.ledger.track_record import as_table, damaged, read_record
+from ml.ledger.kept_record import as_table, damaged, read_record
 from ml.settings import Settings
 
 __all__ = ["RECORD_COLUMNS", "flat_record", "record_of"]

@@ -15,11 +15,11 @@ from features.knowledge_time import UTC, as_moment
 from ml.contract import COLUMNS, EXPLANATION_COLUMNS, conform
 from ml.drift import record
 from ml.drift.measures import as_table
-from ml.drift.week import is_held_back
+from ml.runs import is_held_back
 
 # The weekly job calls this package.
 if TYPE_CHECKING:
-    from ml.weekly import Run
+    from ml.runs import Run
 
 __all__ = [
     "VALID_DAYS",

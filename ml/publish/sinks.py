@@ -28,7 +28,7 @@ from ml.settings import Settings
 
 # The weekly job calls this package.
 if TYPE_CHECKING:
-    from ml.weekly import Run
+    from ml.runs import Run
 
 __all__ = ["SINKS", "Outcome", "publish", "sinks_named"]
 
@@ -38,12 +38,16 @@ SINKS = ("database", "parquet", "csv")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one sink: the runs it took, how many were there already, and why it took no more."""
+    """What became of one sink: the runs it took, how many were there already, and why it took no more.
+
+    `exit_code` is what a command returns for it: 0, or that of the error, such as 3 for a run that was changed.
+    """
 
     sink: str
     stored: tuple[str, ...]
     unchanged: int
     problem: str = ""
+    exit_code: int = 0
 
 
 def sinks_named(names: Sequence[str]) -> tuple[str, ...]:
@@ -95,16 +99,17 @@ def publish(
 
 def _collect(sink: str, each: Iterator[str], total: int, say: Say) -> Outcome:
     stored: list[str] = []
-    problem = ""
+    problem, code = "", 0
     try:
         for run_id in each:
             stored.append(run_id)
             say(f"Published {run_id} to {sink}")
     except (OresightError, SQLAlchemyError, OSError) as found:
         problem = str(found).partition("\n")[0] if isinstance(found, SQLAlchemyError) else str(found)
+        code = found.exit_code if isinstance(found, OresightError) else 1
         say(f"Not published to {sink}: {problem}")
         say("Every run is in its folder; `oresight publish` publishes what is missing")
-    return Outcome(sink, tuple(stored), total - len(stored) if not problem else 0, problem)
+    return Outcome(sink, tuple(stored), total - len(stored) if not problem else 0, problem, code)
 
 
 def _to_database(

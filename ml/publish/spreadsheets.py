@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ml.contract import COLUMNS, MOMENT
-from ml.drift.week import is_held_back
 from ml.publish.folder import only_writer, write_whole
 from ml.publish.rows import check_files, digest_of, forecast_rows, order_of
+from ml.runs import is_held_back
 
 # The weekly job calls this package.
 if TYPE_CHECKING:
-    from ml.weekly import Run
+    from ml.runs import Run
 
 __all__ = ["FORMULA_STARTS", "CsvFolder", "as_csv"]
 

@@ -22,8 +22,8 @@ from features.catalog import load_catalog
 from features.errors import ContractError
 from features.panel import MAJOR_SHARE_FRAC
 from ml import charts
-from ml.backtest_report import template_environment
 from ml.contract import TIERS
+from ml.pages import TARGET_NAMES, name_of, template_environment
 from models.explanation import BASE, DRIVERS, sentences_on_record, signal_totals
 from models.targets import HORIZONS, TARGETS
 
@@ -121,7 +121,7 @@ def _day(iso: str) -> str:
 
 
 def _event(target: str, horizon: str, year: int) -> str:
-    return f"{charts.name_of(target, charts.TARGET_NAMES)} in {year + HORIZONS.get(horizon, 0)}"
+    return f"{name_of(target, TARGET_NAMES)} in {year + HORIZONS.get(horizon, 0)}"
 
 
 def _names(mineral: str, supplier: str) -> Line:
@@ -254,7 +254,7 @@ def _cards(chosen: list[Line], explanations: pd.DataFrame, history: pd.DataFrame
     for line, signals in zip(chosen, of_card, strict=True):
         bars = [
             {
-                "name": SIGNAL_NAMES.get(signal, charts.name_of(signal, {})),
+                "name": SIGNAL_NAMES.get(signal, name_of(signal, {})),
                 "value": f"{total:+.2f}".replace("-", "\u2212") if abs(total) >= 0.005 else "0",
                 "start": round(100 + min(0.0, 100 * total / most), 1),
                 "width": round(abs(100 * total / most), 1),

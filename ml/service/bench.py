@@ -34,10 +34,11 @@ from rich.table import Table
 
 from features.knowledge_time import UTC
 from ml.origins import weekly_date
+from ml.runs import Run, current_run
 from ml.service.bench_load import by_hand, by_wrk
 from ml.service.bench_store import make_store
 from ml.settings import Settings, load_settings
-from ml.weekly import Run, current_run, run_week
+from ml.weekly import run_week
 
 __all__ = ["main"]
 

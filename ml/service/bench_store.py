@@ -16,8 +16,8 @@ from ml.database.loading import load_rows
 from ml.database.migrating import migrate
 from ml.database.tables import current, forecasts, runs
 from ml.publish.rows import forecast_rows, run_row
+from ml.runs import Run
 from ml.settings import Settings
-from ml.weekly import Run
 
 __all__ = ["make_store"]
 

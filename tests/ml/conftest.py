@@ -21,8 +21,9 @@ from features.knowledge_time import UTC, as_moment
 from features.store import Store
 from ml import cli, registry, tracking
 from ml.knowledge import Knowledge, open_store, signals_named
+from ml.runs import Run
 from ml.settings import Settings
-from ml.weekly import Run, run_week
+from ml.weekly import run_week
 from models.gradient_boosting import Parameters
 from tests.conftest import made_once
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from features.errors import BadInput
-from ml import charts
+from ml import charts, pages
 from ml.backtest_report import headline_sentences, render_backtest_report, shortfall_sentences
 from ml.score_table import CHAMPION, score_predictions
 
@@ -154,19 +154,15 @@ def test_headline_says_who_when_and_what_was_missed(scores):
     assert f"it is right {100 * ours['when']['value']:.0f} times" in lead
     assert f"misses {100 * ours['missed_at_budget']['value']:.0f} of 100 new drops" in lead
     assert who.startswith("Who: better than pair history")
-    assert when.startswith("When: better than a coin flip")
+    assert when.startswith("When: not shown to be better than pair history")
     assert f"{ours['false_alarms_per_hit']['value']:.1f} false alarms per hit" in alerts
 
 
 def with_interval(scores, metric, value, low, high):
-    """A copy of the scores in which one number of new drops is another."""
+    """A copy of the scores in which one difference to pair history, on new drops, is another."""
     changed = deepcopy(scores)
     new = {"value": value, "low": low, "high": high}
-    part = one_part(changed)
-    if metric == "gain":
-        part["differences"]["pair_history"]["onset"]["roc_auc"] = new
-    else:
-        part["slices"]["onset"]["models"][CHAMPION][metric] = new
+    one_part(changed)["differences"]["pair_history"]["onset"][metric] = new
     return changed
 
 
@@ -180,17 +176,17 @@ def with_interval(scores, metric, value, low, high):
     ],
 )
 def test_verdict_follows_the_interval(scores, low, high, verdict):
-    who = headline_sentences(with_interval(scores, "gain", 0.1, low, high))[1]
+    who = headline_sentences(with_interval(scores, "roc_auc", 0.1, low, high))[1]
     assert who.startswith(f"Who: {verdict} pair history")
-    shift = [None if x is None else 0.5 + x for x in (low, high)]
-    when = headline_sentences(with_interval(scores, "when", 0.6, *shift))[2]
-    assert when.startswith(f"When: {verdict} a coin flip")
+    when = headline_sentences(with_interval(scores, "when", 0.1, low, high))[2]
+    assert when.startswith(f"When: {verdict} pair history")
 
 
 def test_losses_are_listed(scores):
-    part = one_part(with_interval(scores, "when", 0.52, 0.45, 0.6))
-    assert "When: 52 of 100, not shown to be better than a coin flip." in shortfall_sentences(part, CHAMPION)
-    part = one_part(with_interval(scores, "gain", -0.1, -0.2, -0.05))
+    part = one_part(with_interval(scores, "when", 0.02, -0.05, 0.1))
+    lost = "When: not shown to be better than pair history; concordance difference 0.02 (95 % interval −0.05 to 0.10)."
+    assert lost in shortfall_sentences(part, CHAMPION)
+    part = one_part(with_interval(scores, "roc_auc", -0.1, -0.2, -0.05))
     found = shortfall_sentences(part, CHAMPION)
     assert "Who: worse than pair history; AUC difference −0.10 (95 % interval −0.20 to −0.05)." in found
     part["by_mineral"][0] |= {"insufficient": False, "roc_auc": {CHAMPION: 0.4, "pair_history": 0.6}}
@@ -198,7 +194,10 @@ def test_losses_are_listed(scores):
 
 
 def test_wins_are_not_listed_as_losses(scores):
-    found = shortfall_sentences(one_part(scores), CHAMPION)
+    part = deepcopy(one_part(scores))
+    for baseline in part["differences"].values():
+        baseline["onset"] = {name: {"value": 0.2, "low": 0.1, "high": 0.3} for name in baseline["onset"]}
+    found = shortfall_sentences(part, CHAMPION)
     assert not [sentence for sentence in found if sentence.startswith(("Who", "When"))]
     assert found[-1].startswith("At the alert budget")
 
@@ -306,5 +305,5 @@ def test_minerals_are_sorted_by_score_and_thin_ones_left_out():
 
 
 def test_an_unknown_id_is_shown_in_plain_words():
-    assert charts.name_of("price_spike", charts.TARGET_NAMES) == "Price spike"
-    assert charts.name_of("next_year", charts.HORIZON_NAMES) == "in the year after the forecast"
+    assert pages.name_of("price_spike", pages.TARGET_NAMES) == "Price spike"
+    assert pages.name_of("next_year", pages.HORIZON_NAMES) == "in the year after the forecast"

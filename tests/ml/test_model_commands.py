@@ -25,8 +25,8 @@ from ml.promotion import canaries, judging
 from ml.promotion.gates import Gate
 from ml.registry import aliases, model_contract
 from ml.registry.promotion_log import add_lines, read_log
+from ml.runs import Run
 from ml.settings import Settings
-from ml.weekly import Run
 from models.gradient_boosting import Parameters
 from tests.ml.conftest import FIRST_WEEK
 

@@ -16,8 +16,8 @@ import pytest
 import typer
 
 from ml import cli
+from ml.runs import current_run, published
 from ml.settings import Settings
-from ml.weekly import current_run, published
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"

@@ -22,8 +22,8 @@ from features.store import Store
 from ml import registry, tracking
 from ml.knowledge import Knowledge, open_store
 from ml.registry import aliases, model_contract
+from ml.runs import Run
 from ml.settings import Settings
-from ml.weekly import Run
 from models.forecaster import Forecaster
 from models.gradient_boosting import Parameters
 from tests.builders import flow, mirrored, rows

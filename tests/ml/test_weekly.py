@@ -34,8 +34,9 @@ from ml import registry, weekly
 from ml.contract import check_forecasts
 from ml.drift.measures import as_table, row
 from ml.knowledge import Knowledge, open_store
+from ml.runs import Run, current_run, find_run, previous_run, published
 from ml.settings import Settings
-from ml.weekly import Run, current_run, find_run, previous_run, published, run_week
+from ml.weekly import run_week
 from models.gradient_boosting import Parameters
 from tests.builders import flow, rows
 from tests.ml.test_contract import good_table

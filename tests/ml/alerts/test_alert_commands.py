@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from features.errors import ConfigError, OresightError
 from ml import alert_commands, cli_alerts
+from ml.runs import current_run
 from ml.settings import Settings
-from ml.weekly import current_run
 from tests.ml.alerts.made_runs import NOW, MadeRun, forecast, made_run, one_hook
 from tests.ml.alerts.receivers import Clock, Receiver
 
@@ -186,8 +186,23 @@ def test_a_run_that_does_not_come_is_noticed_by_deliver(
     ],
 )
 def test_wrong_use_is_told(alerts: Alerts, arguments: tuple[str, ...], told: str) -> None:
-    with pytest.raises(OresightError, match=told):
+    with pytest.raises(OresightError, match=told) as found:
         alerts(*arguments)
+    assert found.value.exit_code == (1 if "no run for" in told else 2)
+
+
+def test_a_warning_is_acknowledged_although_the_rules_are_broken(
+    alerts: Alerts, home: Path, receiver: Receiver
+) -> None:
+    as_json(alerts("run", "--json"))
+    (name, *_) = [each["warning_id"] for each in as_json(alerts("list", "--json"))["warnings"]]
+    (home / "alerts.toml").write_text("budgt = 1")
+    sent = len(receiver.accepted)
+    assert "are withdrawn (duty)" in alerts("ack", name, "--by", "duty")[1]
+    (home / "alerts.toml").write_text(one_hook(receiver.url()))
+    as_json(alerts("deliver", "--json"))
+    assert as_json(alerts("show", name, "--json"))["warning"]["state"] == "acknowledged"
+    assert len(receiver.accepted) == sent
 
 
 def test_the_packaged_and_own_rules_are_checked(alerts: Alerts, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from ml.alerts.rules import Rule
 from ml.alerts.skill import alert_record
 from ml.alerts.states import Warning, warning_id
 from ml.database.warning_tables import deliveries, warning_events, warning_runs, warnings
-from ml.weekly import Run
+from ml.runs import Run
 from tests.ml.alerts.made_runs import MONDAY, NOW, forecast, made_rules, made_run, one_hook
 from tests.ml.alerts.test_states import row
 

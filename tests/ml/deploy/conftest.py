@@ -17,8 +17,8 @@ from ml.database.migrating import migrate
 from ml.publish.clocks import CLOCK_COLUMNS
 from ml.publish.database import publish_record, publish_run
 from ml.publish.record_rows import RECORD_COLUMNS
+from ml.runs import published
 from ml.settings import Settings
-from ml.weekly import published
 from tests.ml.database.postgres import new_database, postgres
 
 __all__ = ["A_WEEK", "Filled", "postgres"]

@@ -15,7 +15,8 @@ from features.knowledge_time import as_moment
 from ml.drift import record
 from ml.drift.measures import as_table, row
 from ml.drift.publish import html_section, metrics, prometheus_lines
-from ml.drift.week import is_held_back, summary
+from ml.drift.week import summary
+from ml.runs import is_held_back
 
 NOW = as_moment("2026-11-24")
 SAMPLE = re.compile(r'^[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+]+$')

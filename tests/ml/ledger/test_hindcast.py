@@ -20,8 +20,8 @@ from ml.ledger.digests import digests_at
 from ml.ledger.entries import LEDGER_COLUMNS, ROW_KEY
 from ml.ledger.hindcast import hindcast_ledger, run_hindcast
 from ml.origins import mondays
+from ml.runs import Run
 from ml.settings import Settings
-from ml.weekly import Run
 from models.forecaster import Forecaster
 from models.gradient_boosting import Parameters
 from tests.builders import price, rows, series

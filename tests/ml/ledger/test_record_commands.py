@@ -18,8 +18,8 @@ from ml.cli_record import app
 from ml.ledger.chain import line_hash
 from ml.ledger.issued import issued_ledger, record_run
 from ml.record_commands import track_record, verify
+from ml.runs import Run, published
 from ml.settings import Settings
-from ml.weekly import Run, published
 from tests.builders import rows, series
 from tests.ml.test_contract import good_table
 

@@ -15,7 +15,7 @@ from ml.contract import COLUMNS, EXPLANATION_COLUMNS, check_forecasts, conform
 from ml.drift import record
 from ml.drift.measures import as_table
 from ml.drift.week import summary
-from ml.weekly import Run
+from ml.runs import Run
 
 PAIRS = (("cobalt", "COD"), ("gallium", "CHN"), ("lithium", "CHL"))
 HORIZONS = {"current_year": 0, "next_year": 1}

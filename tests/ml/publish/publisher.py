@@ -22,8 +22,8 @@ from features.errors import OresightError
 from features.knowledge_time import UTC
 from ml.database.connection import engine_for
 from ml.publish import database
+from ml.runs import Run
 from ml.settings import Settings
-from ml.weekly import Run
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=UTC)
 PATIENCE_SECONDS = 60

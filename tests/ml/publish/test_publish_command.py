@@ -62,7 +62,7 @@ def test_what_is_missing_is_published_everywhere(home: Path, publish: Publish) -
     assert told == {
         "runs": 2,
         "sinks": [
-            {"sink": name, "stored": ["2026-W48-a", "2026-W47-a"], "unchanged": 0, "problem": ""}
+            {"sink": name, "stored": ["2026-W48-a", "2026-W47-a"], "unchanged": 0, "problem": "", "exit_code": 0}
             for name in ("database", "parquet", "csv")
         ],
     }
@@ -135,12 +135,12 @@ def test_the_weekly_jobs_call_never_raises(home: Path, tmp_path: Path) -> None:
     make_run(home, "2026-W48-a", "2026-11-23")
     said: list[str] = []
     outcomes = publish_commands.publish_all(settings_of(home, AWAY), now=NOW, say=said.append)
-    assert [outcome.sink for outcome in outcomes if outcome.problem] == ["database"]
+    assert [(outcome.sink, outcome.exit_code) for outcome in outcomes if outcome.problem] == [("database", 1)]
     assert said[0].startswith("Not published to database: the database postgresql://desk:***@127.0.0.1:1/oresight")
     broken = make_run(home, "2026-W49-a", "2026-11-30")
     (broken.folder / "forecasts.parquet").write_bytes(b"x")
     outcomes = publish_commands.publish_all(settings_of(home), now=NOW, say=said.append)
-    assert "forecasts.parquet" in outcomes[0].problem
+    assert ("forecasts.parquet" in outcomes[0].problem, outcomes[0].exit_code) == (True, 3)
     (home / "oresight.db").write_bytes(b"no database at all, but long enough to look at" * 40)
     outcomes = publish_commands.publish_all(settings_of(home), now=NOW, say=said.append)
     assert "not a database" in outcomes[0].problem

@@ -18,7 +18,7 @@ from ml.drift import record
 from ml.publish.clocks import CLOCK_COLUMNS
 from ml.publish.database import PublishedByAnother, current_in, publish_record, publish_run, stored_digests
 from ml.publish.record_rows import flat_record
-from ml.weekly import Run
+from ml.runs import Run
 from tests.ml.publish.made_runs import make_run
 
 NOW = dt.datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -110,6 +110,9 @@ def test_the_newest_run_that_was_not_held_back_is_current(engine: Engine, home: 
     again = make_run(home, "2026-W47-b", "2026-11-16", made="12:00")
     newest = make_run(home, "2026-W48-a", "2026-11-23")
     held = make_run(home, "2026-W49-a", "2026-11-30", drift="stop")
+    # Held back after a run of its own week was told: the week still has a newest run.
+    held_again = make_run(home, "2026-W48-b", "2026-11-23", made="12:00", drift="stop")
+    assert publish_run(engine, held_again, now=NOW)
     current = []
     for run in (again, first, newest, held):
         assert publish_run(engine, run, now=NOW)
@@ -127,7 +130,7 @@ def test_the_newest_run_that_was_not_held_back_is_current(engine: Engine, home: 
     record.accept(held.folder, why="the publisher changed its unit", by="analyst", now=NOW)
     assert publish_run(engine, held, now=NOW)
     assert current_in(engine) == (held.run_id, 3)
-    assert counts(engine)["forecasts"] == 24
+    assert counts(engine)["forecasts"] == 30
 
 
 def test_a_run_whose_files_were_changed_is_refused(engine: Engine, home: Path) -> None:

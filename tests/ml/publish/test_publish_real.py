@@ -20,9 +20,9 @@ from ml.publish.clocks import CLOCK_COLUMNS, source_clocks
 from ml.publish.database import publish_run
 from ml.publish.parquet import ParquetFolder
 from ml.publish.sinks import publish
+from ml.runs import Run, published
 from ml.settings import Settings
 from ml.source_commands import list_sources
-from ml.weekly import Run, published
 
 NOW = dt.datetime(2010, 6, 8, tzinfo=UTC)
 KEY = ["run_id", "target", "horizon", "mineral", "supplier"]

@@ -21,8 +21,8 @@ from ml.database.connection import DatabaseAway, engine_for
 from ml.database.loading import load_rows
 from ml.database.migrating import migrate
 from ml.publish.database import current_in, publish_run, stored_digests
+from ml.runs import Run
 from ml.settings import Settings
-from ml.weekly import Run
 from tests.ml.database.postgres import new_database, running_server
 from tests.ml.publish import publisher
 from tests.ml.publish.made_runs import make_run

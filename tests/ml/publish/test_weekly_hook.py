@@ -13,8 +13,8 @@ from ml.database.connection import engine_for
 from ml.publish import sinks
 from ml.publish.clocks import CLOCK_COLUMNS
 from ml.publish.database import current_in
+from ml.runs import Run
 from ml.settings import Settings
-from ml.weekly import Run
 from tests.ml.publish.made_runs import make_run
 
 

@@ -19,10 +19,10 @@ from ml.database.connection import engine_for
 from ml.database.migrating import migrate
 from ml.publish.clocks import source_clocks
 from ml.publish.database import publish_run
+from ml.runs import Run, published
 from ml.service.app import create_app
 from ml.service.live import Live
 from ml.settings import Settings
-from ml.weekly import Run, published
 from tests.conftest import made_once
 from tests.ml.conftest import LATER_WEEK
 from tests.ml.database.postgres import database, postgres, postgres_url

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
-from ml.weekly import Run
+from ml.runs import Run
 
 KEY = ["target", "horizon", "mineral", "supplier"]
 

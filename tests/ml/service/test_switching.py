@@ -159,7 +159,7 @@ def test_of_two_runs_of_a_week_the_last_word_counts(made: Callable[..., Made]) -
 
 def test_a_run_that_is_stored_anew_is_read_anew(made: Callable[..., Made], clock: Clock) -> None:
     from ml.publish.database import publish_run
-    from ml.weekly import Run
+    from ml.runs import Run
 
     service = made()
     run_id = service.publish()

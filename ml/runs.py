@@ -1,0 +1,131 @@
+"""Weekly runs on disk: the folders below `runs/`, and which of them is the current one.
+
+Whoever only reads runs imports this and not `ml.weekly`, which brings all that makes them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.errors import BadInput, OresightError
+from ml.settings import Settings
+
+__all__ = ["Run", "current_run", "find_run", "is_held_back", "point_current", "previous_run", "published", "sha256_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One published weekly run on disk."""
+
+    folder: Path
+
+    @property
+    def about(self) -> dict:
+        """What `run.json` says; raises BadInput when it can't be read."""
+        return _json_of(self.folder / "run.json", "what a weekly run says of itself", "Restore the folder from a copy.")
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, also its folder's name."""
+        return self.folder.name
+
+    def forecasts(self) -> pd.DataFrame:
+        """Read the forecast table."""
+        return pd.read_parquet(self.folder / "forecasts.parquet")
+
+    def explanations(self) -> pd.DataFrame:
+        """Read the explanation table."""
+        return pd.read_parquet(self.folder / "explanations.parquet")
+
+    def broken_files(self) -> list[str]:
+        """List files whose bytes are not those that were published."""
+        files = self.about["files"]
+        return [name for name, digest in files.items() if sha256_of(self.folder / name) != digest]
+
+
+def published(settings: Settings) -> list[Run]:
+    """List all published runs, oldest week first."""
+    folders = [path.parent for path in settings.runs.glob("*/run.json") if not path.parent.name.startswith(".")]
+    return [Run(folder) for folder in sorted(folders, key=lambda path: (Run(path).about["as_of"], path.name))]
+
+
+def current_run(settings: Settings) -> Run | None:
+    """Give the run that `current.json` names, None when nothing was published yet.
+
+    Raises:
+        BadInput: the file is broken, or names a run that is not there.
+    """
+    pointer = settings.runs / "current.json"
+    if not pointer.exists():
+        return None
+    remedy = "Run `oresight weekly`: it names the newest run again."
+    named = _json_of(pointer, "the name of the current run", remedy).get("run_id")
+    if not isinstance(named, str) or not (settings.runs / named / "run.json").exists():
+        found = f"{named!r}, which is no run below {settings.runs}"
+        raise BadInput(where=str(pointer), expected="the name of the current run", found=found, remedy=remedy)
+    return Run(settings.runs / named)
+
+
+def find_run(settings: Settings, as_of: dt.datetime | None) -> Run:
+    """Give the newest run of a week, or the current one.
+
+    Raises:
+        OresightError: there is none.
+    """
+    if as_of is None:
+        run = current_run(settings)
+        if run is None:
+            raise OresightError(f"no run has been published below {settings.runs}; run `oresight weekly` first")
+        return run
+    runs = [run for run in published(settings) if run.about["as_of"] == as_of.date().isoformat()]
+    if not runs:
+        raise OresightError(f"no run for {as_of.date()}; run `oresight weekly --as-of {as_of.date()}` first")
+    return max(runs, key=lambda run: run.about["created_at"])
+
+
+def previous_run(settings: Settings, as_of: dt.datetime) -> Run | None:
+    """Give the newest published run of the week before `as_of`."""
+    before = (as_of - dt.timedelta(days=7)).date().isoformat()
+    # What was held back was never said to anybody.
+    runs = [run for run in published(settings) if run.about["as_of"] == before and not is_held_back(run.about)]
+    return max(runs, key=lambda run: run.about["created_at"]) if runs else None
+
+
+def is_held_back(about: Mapping[str, Any]) -> bool:
+    """Tell from a run's `run.json` whether it was written but not made current; runs made before this are not."""
+    drift = about.get("drift") or {}
+    return drift.get("worst") == "stop" and not drift.get("accepted")
+
+
+def point_current(settings: Settings) -> None:
+    """Make the newest run of the newest week that was not held back the current one; without any nothing changes."""
+    runs = [run for run in published(settings) if not is_held_back(run.about)]
+    if not runs:
+        return  # the first run of all was held back
+    newest = max(runs, key=lambda run: (run.about["as_of"], run.about["created_at"]))
+    aside = settings.runs / "current.json.part"
+    aside.write_text(json.dumps({"run_id": newest.run_id, "as_of": newest.about["as_of"]}) + "\n")
+    aside.replace(settings.runs / "current.json")
+
+
+def sha256_of(path: Path) -> str:
+    """Give the digest of a file, "missing" where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
+
+
+def _json_of(path: Path, expected: str, remedy: str) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError) as problem:
+        raise BadInput(where=str(path), expected=expected, found=str(problem), remedy=remedy) from None
+    if not isinstance(told, dict):
+        raise BadInput(where=str(path), expected=expected, found=repr(told)[:60], remedy=remedy)
+    return told
