@@ -49,15 +49,16 @@ def replay(
     told, settled = [], _Settled(knowledge.labels)
     for year, dates in _by_year(mondays(first, last)).items():
         say(f"Looking at the {len(dates)} Mondays of {year}")
-        panels = dict(iter(knowledge.panel([dates[0] - WEEK, *dates]).groupby("as_of")))
-        before = _forecast(served, panels[pd.Timestamp(dates[0] - WEEK)])
+        panel_of_year = knowledge.panel([dates[0] - WEEK, *dates])
+        panels, forecasts_of = _by_date(panel_of_year), _by_date(_forecast(served, panel_of_year))
+        before = forecasts_of[pd.Timestamp(dates[0] - WEEK)]
         for as_of in dates:
             panel = panels[pd.Timestamp(as_of)]
             week = min(as_of.isocalendar().week, 52)
             if week not in profiles_by_week:
                 like = profiles.like_dates(as_of, served.trained_as_of)
                 profiles_by_week[week] = profiles.profile(knowledge.panel(like), names)
-            given = _forecast(served, panel)
+            given = forecasts_of[pd.Timestamp(as_of)]
             both = _with_last_week(given, before)
             issued.append(given)
             rows = [
@@ -111,6 +112,10 @@ def _by_year(dates: list[dt.datetime]) -> dict[int, list[dt.datetime]]:
     for date in dates:
         found.setdefault(date.year, []).append(date)
     return found
+
+
+def _by_date(rows: pd.DataFrame) -> dict[pd.Timestamp, pd.DataFrame]:
+    return {date: own.reset_index(drop=True) for date, own in rows.groupby("as_of")}
 
 
 def _forecast(served: registry.Served, panel: pd.DataFrame) -> pd.DataFrame:
