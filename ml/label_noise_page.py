@@ -42,6 +42,14 @@ CEILING = (
     "independently. BACI draws on the same declarations, so that its errors and theirs go together: the "
     "difference may be too small as well.\n"
 )
+SLIPS = (
+    "An outcome that is another one once tonnes at odd prices are put right is likely a slip of quantity: nothing was "
+    "supplied less. Here are forecasts of the champion's booster (uncalibrated, {origins}, onset rows of the current "
+    "year) on all rows, on those whose outcome stays, and on those where it turns round. The last two columns are what "
+    "the same booster gains when it is told how odd the latest prices are (`oresight experiment odd-prices-told`): "
+    "**where that gain lies in the rows that turn round, it foresees slips of the label and no disruption**, and is no "
+    "reason to keep the idea.\n"
+)
 FACTOR = (
     "For noise that depends on the class alone, a measured AUC lies at 0.5 plus a factor times the distance of the "
     "error-free one from 0.5 (Menon et al. 2015); the factor is 1 - lost - gained. Errors are more likely near the "
@@ -62,6 +70,7 @@ def render(result: Mapping[str, Any]) -> str:
     )
     parts += ["## Revisions\n", vintages + ".\n", "## Size of the differences\n", _differences(result["differences"])]
     parts += ["## The ceiling\n", CEILING.format(**result), _ceilings(result["ceilings"])]
+    parts += ["## Skill without slips of quantity\n", SLIPS.format(**result), _slips(result["slips"])]
     parts += ["## What a measured AUC would be without errors\n", FACTOR, _error_free(result["ceilings"])]
     parts.append(made_by("label-noise", result))
     return "\n".join(parts)
@@ -98,6 +107,19 @@ def _ceilings(rows: Sequence[Row]) -> str:
     ]
     head = ["target", "error as in", "of it", "n", "lost", "gained", "AUC of the twin", "highest AUC", "highest AP"]
     return table([*head, "highest *when*"], lines)
+
+
+def _slips(rows: Sequence[Row]) -> str:
+    lines = []
+    for row in rows:
+        about = [f"`{row['target']}`", f"{row['factor']} times", row["rows"], f"{row['n']:,}", f"{row['events']:,}"]
+        names = ("roc_auc", "average_precision", "brier_skill")
+        gains = ("told_average_precision_gain", "told_brier_skill_gain")
+        known = "brier_skill" in row
+        figures = [cell(row[name]) for name in names] + [cell(row[name], sign="+") for name in gains] if known else []
+        lines.append([*about, *(figures or ["–"] * 5)])
+    head = ["target", "odd from", "rows", "n", "events", "AUC", "AP", "Brier skill", "AP gained", "Brier skill gained"]
+    return table(head, lines, words=3)
 
 
 def _error_free(rows: Sequence[Row]) -> str:

@@ -18,6 +18,7 @@ from ml import label_noise as noise
 from ml import tracking
 from ml.experiments.trial import SPAN, labelled, opened
 from ml.knowledge import Knowledge
+from ml.label_slips import slip_scores
 from ml.settings import load_settings
 from ml.studies import checked_origins
 from models.targets import MAX_IMPUTED_FRAC, TARGETS
@@ -216,7 +217,8 @@ def study(
 
     Returns:
         What it follows from, `flips` (rows of `ml.label_noise.flips` by check, what is compared and target),
-        `differences` (quantiles of the log difference per check), `ceilings` (rows by error and target), and
+        `differences` (quantiles of the log difference per check), `ceilings` (rows by error and target), `slips` (rows
+        of `ml.label_slips.slip_scores`), and
         `revised`: yearly figures of `trade` of which the store knows more than one version.
     """
     settings = load_settings(home)
@@ -257,6 +259,8 @@ def study(
                 factor = noise.attenuation(found["lost"], found["gained"])
                 about = {"error": name, "share": share, "target": target, "n": len(scored)}
                 told.append({**about, **found, "attenuation": factor})
+    say("Forecasts with and without slips")
+    slips = slip_scores(knowledge, draws=draws, workers=settings.workers, say=say)
     versions = history.groupby(key, observed=True).size()
     return {
         "as_of": knowledge.as_of.date().isoformat(),
@@ -269,4 +273,5 @@ def study(
         "flips": rows,
         "differences": [{"check": name, **_spread(drawn)} for name, drawn in errors.items()],
         "ceilings": told,
+        "slips": slips,
     }

@@ -13,6 +13,7 @@ from features.errors import ConfigError
 from features.panel import features_of
 from features.signals.trade import TRACKED_SHARE_FRAC
 from ml.experiments.cells import cell_features
+from ml.experiments.odd_prices import COLUMNS as ODD_PRICE_COLUMNS
 from models.alternatives import (
     Boosted,
     ManyThresholds,
@@ -27,7 +28,7 @@ from models.gradient_boosting import Parameters
 from models.model import Model
 from models.targets import TARGETS
 
-__all__ = ["IDEAS", "REFERENCE", "TRUTHS", "Idea", "ideas_named"]
+__all__ = ["IDEAS", "ODD_PRICES", "REFERENCE", "TRUTHS", "Idea", "ideas_named"]
 
 Features = Sequence[str]
 OWN_RECORD = ("trade_drop_rate", "trade_severe_rate", "trade_drops_5y", "trade_years_since_drop")
@@ -36,6 +37,7 @@ BUYERS = ("trade_effective_buyers", "trade_steady_frac", "trade_regular_frac", "
 RISING = ("trade_volatility_5y", "trade_volatility_10y", "trade_usual_change_10y", "trade_buyer_spread")
 FALLING = ("trade_tonnes", "trade_regular_frac", "trade_steady_frac", "trade_share_3y")
 KNOWN_PLACES = "hazards_hit_13w"
+ODD_PRICES = "odd_prices"
 # Columns beside the features that tell of the target year itself: for ceilings only.
 TRUTHS = ("true_world_ratio", "true_supplier_ratio")
 A_YEAR = pd.Timedelta(days=365.25)
@@ -58,7 +60,8 @@ class Idea:
         inputs: features and panel -> features to use and a panel that has them; never of later rows.
         learn: which of the rows to learn from.
         needs: a feature without which the idea says nothing; empty for none.
-        level: what splits pairs into the cells whose forecasts are added to the rows (`ml.experiments.cells`).
+        adds: what is joined to the rows beside the features: the forecasts of cells by this column of trade
+            (`ml.experiments.cells`), or `ODD_PRICES` (`ml.experiments.odd_prices`); empty for nothing.
     """
 
     name: str
@@ -67,7 +70,7 @@ class Idea:
     inputs: Callable[[Features, pd.DataFrame], tuple[list[str], pd.DataFrame]] = _same
     learn: Callable[[pd.DataFrame], pd.DataFrame] = _all_rows
     needs: str = ""
-    level: str = ""
+    adds: str = ""
 
 
 def _boosted(names: Features, target: str, **how: object) -> Model:
@@ -97,6 +100,10 @@ def _knowing(truths: Sequence[str], names: Features, panel: pd.DataFrame) -> tup
 
 def _with_cells(level: str, names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
     return [*names, *cell_features(level)], panel
+
+
+def _with_odd_prices(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
+    return [*names, *ODD_PRICE_COLUMNS], panel
 
 
 def _only_cells(level: str, names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
@@ -219,14 +226,14 @@ IDEAS = (
         lambda names, target: linear_in_ranks(names),
         partial(_only_cells, "importer"),
         partial(_with_forecasts, "importer"),
-        level="importer",
+        adds="importer",
     ),
     Idea(
         "buyers-told",
         "The reference, told what the buyers' forecasts add up to.",
         _boosted,
         partial(_with_cells, "importer"),
-        level="importer",
+        adds="importer",
     ),
     Idea(
         "codes-summed",
@@ -234,14 +241,21 @@ IDEAS = (
         lambda names, target: linear_in_ranks(names),
         partial(_only_cells, "hs_code"),
         partial(_with_forecasts, "hs_code"),
-        level="hs_code",
+        adds="hs_code",
     ),
     Idea(
         "codes-told",
         "The reference, told what the product codes' forecasts add up to.",
         _boosted,
         partial(_with_cells, "hs_code"),
-        level="hs_code",
+        adds="hs_code",
+    ),
+    Idea(
+        "odd-prices-told",
+        "Told how odd the pair's latest prices per tonne are, as a wrong quantity makes an event of the years after.",
+        _boosted,
+        _with_odd_prices,
+        adds=ODD_PRICES,
     ),
     Idea(
         "ceiling-world-total",

@@ -27,7 +27,8 @@ from ml.asked import known_moment
 from ml.comparison import ROW_KEY, WITH_PRECISION, compare
 from ml.engine import run_partitions
 from ml.experiments.cells import cell_columns
-from ml.experiments.ideas import REFERENCE, Idea, ideas_named
+from ml.experiments.ideas import ODD_PRICES, REFERENCE, Idea, ideas_named
+from ml.experiments.odd_prices import odd_price_columns
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, open_store, signals_named
 from ml.origins import Origin, training_dates
 from ml.scores import block_weights, brier_skill, brier_skill_draws, estimate
@@ -91,13 +92,15 @@ def labelled(knowledge: Knowledge, origins: Sequence[Origin], target: str) -> pd
     return rows.merge(truths(knowledge.exports), on=["mineral", "supplier", "target_year"], how="left")
 
 
-def with_cells(knowledge: Knowledge, rows: pd.DataFrame, levels: Iterable[str], folder: Path) -> pd.DataFrame:
-    """Add to each row what the forecasts of its pair's cells add up to; those kept in `folder` are not made again."""
+def with_additions(knowledge: Knowledge, rows: pd.DataFrame, names: Iterable[str], folder: Path) -> pd.DataFrame:
+    """Join to each row what ideas add (`Idea.adds`); additions that are kept in `folder` are not made again."""
     key = ["mineral", "supplier", "as_of"]
-    for level in sorted(levels):
-        kept = folder / f"cells-{level}.parquet"
-        if not kept.exists():
-            cell_columns(knowledge.tables["trade"], knowledge.catalog, rows[key], level).to_parquet(kept)
+    for name in sorted(names):
+        kept = folder / f"added-{name}.parquet"
+        if not kept.exists() and name == ODD_PRICES:
+            odd_price_columns(knowledge.exports, rows["as_of"]).to_parquet(kept)
+        elif not kept.exists():
+            cell_columns(knowledge.tables["trade"], knowledge.catalog, rows[key], name).to_parquet(kept)
         rows = rows.merge(pd.read_parquet(kept), on=key, how="left", validate="many_to_one")
     return rows
 
@@ -177,9 +180,9 @@ def predictions_of(
         for origin in origins
     }
     todo = [task for task, path in tasks.items() if not path.exists()]
-    levels = {idea.level for idea in ideas if idea.level}
+    additions = {idea.adds for idea in ideas if idea.adds}
     for target in {task.target for task in todo}:
-        rows = with_cells(knowledge, labelled(knowledge, origins, target), levels, folder)
+        rows = with_additions(knowledge, labelled(knowledge, origins, target), additions, folder)
         rows.to_parquet(folder / f"{target}.parquet")
     done = len(tasks) - len(todo)
     work = partial(_work, folder=folder, features=features, known=known)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ml.experiments.cells import LEVELS, cell_features
 from ml.experiments.ideas import KNOWN_PLACES, TRUTHS
+from ml.experiments.odd_prices import COLUMNS
 
 FEATURES = ("trade_volatility_5y", "trade_tonnes", "trade_drop_rate", "trade_growth_1y")
 YEARS = range(2000, 2016)
@@ -37,6 +38,7 @@ def labelled_pairs() -> pd.DataFrame:
             "ratio": ratio,
             **dict.fromkeys(TRUTHS, np.log(ratio)),
             **cells,
+            **dict.fromkeys(COLUMNS, 0.0),
             "label": (ratio < 0.7).astype("float64"),
             "onset": True,
             "share": np.where(pairs < 50, 0.05, 0.005),

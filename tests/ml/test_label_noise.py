@@ -161,7 +161,7 @@ def test_the_page_says_what_there_is_and_what_there_is_not() -> None:
     row = {"check": "c", "what": "w", "n": 1200, "pairs": 7, "events": 9, "other_events": 8}
     told = [{**row, "target": target, "lost": rate, "gained": rate, "flipped": rate} for target in TARGETS]
     about = {"as_of": "2026-01-02", "data_digest": "d" * 16, "draws": 20, "origins": "2006-2018"}
-    empty = {**about, "revised": 0, "figures": 1000, "flips": told, "differences": [], "ceilings": []}
+    empty = {**about, "revised": 0, "figures": 1000, "flips": told, "differences": [], "ceilings": [], "slips": []}
     text = render(empty)
     assert "| c | w | 1,200 | 7 | 9 | 8 | 0.100 [0.050 to 0.200] |" in text
     assert "None of the 1,000 yearly figures" in text
@@ -170,6 +170,12 @@ def test_the_page_says_what_there_is_and_what_there_is_not() -> None:
     ceiling = {"target": "supply_drop", "error": "e", "share": "s", "n": 5, "attenuation": 0.5} | dict.fromkeys(
         names, 0.9
     )
-    full = render({**empty, "revised": 3, "ceilings": [ceiling]})
+    slip = {"target": "supply_drop", "factor": 3, "rows": "all rows", "n": 1100, "events": 7}
+    figures = dict.fromkeys(("roc_auc", "average_precision", "brier_skill"), rate)
+    gains = dict.fromkeys(("told_average_precision_gain", "told_brier_skill_gain"), rate)
+    full = render({**empty, "revised": 3, "ceilings": [ceiling], "slips": [slip, slip | figures | gains]})
+    assert "| `supply_drop` | 3 times | all rows | 1,100 | 7 | – | – | – | – | – |" in full
+    assert "| 1,100 | 7 | 0.100 [0.050 to 0.200] |" in full
+    assert "| +0.100 [+0.050 to +0.200] |" in full
     assert "3 of 1,000 yearly figures" in full
     assert "| `supply_drop` | e | s | 0.500 | 0.900 | 1.000 | above 1 | above 1 |" in full

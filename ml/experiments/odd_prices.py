@@ -1,0 +1,74 @@
+"""How odd a pair's latest prices per tonne are, as columns for an idea: a wrong quantity makes an event of later years.
+
+Everything is told from what was known at a row's date.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from features.exports import ExportTable, known_exports
+from features.signals.trade import drop_ratio, log_ratio
+from ml.label_noise import at_usual_prices
+
+__all__ = ["COLUMNS", "FACTOR", "odd_price_columns", "ratios_at_usual_prices"]
+
+# A price this many times the pair's usual one is odd.
+FACTOR = 3
+COLUMNS = ("odd_price_last", "odd_price_reference", "odd_price_3y", "odd_price_10y")
+
+
+def _tonnes(table: ExportTable, factor: float) -> tuple[np.ndarray, np.ndarray]:
+    # As told and at usual prices; missing where the mineral has no figures.
+    told, value = table["tonnes"], np.nan_to_num(table["value_usd"])
+    usual = at_usual_prices(np.nan_to_num(told), value, table.number("mineral"), factor=factor)
+    return told, np.where(np.isnan(told), np.nan, usual)
+
+
+def _described(table: ExportTable) -> pd.DataFrame:
+    told, usual = _tonnes(table, FACTOR)
+    off = log_ratio(told, usual)
+    with warnings.catch_warnings():
+        # A pair that sold nothing in these years has no price.
+        warnings.simplefilter("ignore", category=RuntimeWarning)
+        columns = {
+            "odd_price_last": off[:, -1],
+            "odd_price_reference": log_ratio(told[:, -2:].mean(axis=1), usual[:, -2:].mean(axis=1)),
+            "odd_price_3y": np.nanmax(np.abs(off[:, -3:]), axis=1),
+            "odd_price_10y": np.nanmean(np.abs(off[:, -10:]) > 0, axis=1),
+        }
+    return table.pairs.to_frame(index=False).assign(**columns)
+
+
+def odd_price_columns(exports: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
+    """Give per pair and date how far tonnes lie from what their value is at the pair's usual price.
+
+    Args:
+        exports: what `features.exports.yearly_exports` gave.
+        dates: the `as_of` of the rows; repeated ones count once.
+
+    Returns:
+        mineral, supplier, as_of and `COLUMNS`: the log of the last known year; of the mean of the last two, which the
+        reference of the target year holds; the largest of three years; the share of odd years among ten.
+    """
+    found = [
+        _described(ExportTable.of(known_exports(exports, moment))).assign(as_of=moment)
+        for moment in sorted(dates.unique())
+    ]
+    return pd.concat(found, ignore_index=True).astype({"as_of": dates.dtype})
+
+
+def ratios_at_usual_prices(exports: pd.DataFrame, factor: float) -> pd.DataFrame:
+    """Give the outcomes that there would be with odd prices put right, by all that is known by now.
+
+    Returns:
+        mineral, supplier, target_year, usual_ratio (exports over the mean of the three years before).
+    """
+    table = ExportTable.of(known_exports(exports, exports["available_at"].max()))
+    ratios = drop_ratio(_tonnes(table, factor)[1])
+    names = table.pairs.to_frame(index=False)
+    years = [names.assign(target_year=int(year), usual_ratio=ratios[:, at]) for at, year in enumerate(table.years)]
+    return pd.concat(years, ignore_index=True)

@@ -1,0 +1,72 @@
+"""How much of the measured skill foresees outcomes that are slips of quantity, and not changes of supply."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ml.experiments.ideas import REFERENCE, ideas_named
+from ml.experiments.odd_prices import ratios_at_usual_prices
+from ml.experiments.trial import SPAN, measure, predictions_of
+from ml.knowledge import Knowledge
+from ml.studies import checked_origins
+from models.targets import TARGETS
+
+__all__ = ["FACTORS", "TOLD", "slip_scores", "split_scores"]
+
+# The idea that is told of odd prices: what it gains shows where such a gain lies.
+TOLD = "odd-prices-told"
+FACTORS = (3, 10)
+PARTS = ("all rows", "the same outcome at usual prices", "another outcome at usual prices")
+METRICS = ("roc_auc", "average_precision", "brier_skill")
+
+
+def split_scores(
+    own: pd.DataFrame, told: pd.DataFrame, usual: pd.DataFrame, target: str, *, draws: int
+) -> list[dict[str, Any]]:
+    """Score forecasts on all rows, on those whose outcome usual prices leave as it is, and on those they turn round.
+
+    Args:
+        own: forecasts of the reference as `ml.experiments.trial.at_origin` gives them; `told` those of the idea.
+        usual: what `ratios_at_usual_prices` gave.
+
+    Returns:
+        One row per part: target, rows, n, events, `METRICS` of the reference and `told_<metric>_gain`; without figures
+        where a part holds one class only.
+    """
+    key = ["mineral", "supplier", "target_year"]
+    table = own.assign(target_year=own["as_of"].dt.year).merge(usual, on=key, how="left", validate="many_to_one")
+    event = table["usual_ratio"].lt(TARGETS[target].ratio).astype("float64").where(table["usual_ratio"].notna())
+    is_same = event.eq(table["label"]).to_numpy()
+    found = []
+    for name, rows in zip(PARTS, (is_same | True, is_same, event.notna().to_numpy() & ~is_same), strict=True):
+        base = own[rows].reset_index(drop=True)
+        part = base[base["onset"].astype("bool") & base["label"].notna()]
+        row: dict[str, Any] = {"target": target, "rows": name, "n": len(part), "events": int(part["label"].sum())}
+        if part["label"].nunique() == 2:
+            scores = measure(base, None, draws=draws)
+            gains = measure(told[rows].reset_index(drop=True), base, draws=draws)
+            row |= {metric: scores[metric] for metric in METRICS}
+            row |= {f"told_{metric}_gain": gains[f"{metric}_gain"] for metric in METRICS}
+        found.append(row)
+    return found
+
+
+def slip_scores(knowledge: Knowledge, *, draws: int, workers: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Give `split_scores` of both targets over the origins of experiments, with `factor`: what price counts as odd."""
+    ideas = [idea for idea in ideas_named([TOLD]) if idea.name in (REFERENCE.name, TOLD)]
+    origins = checked_origins(*SPAN, knowledge.as_of)
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch)
+        found = predictions_of(knowledge, ideas, tuple(TARGETS), origins, out=out, workers=workers, say=say)
+    rows = []
+    for factor in FACTORS:
+        usual = ratios_at_usual_prices(knowledge.exports, factor)
+        for target in TARGETS:
+            own, told = found[REFERENCE.name, target], found[TOLD, target]
+            rows += [{"factor": factor, **row} for row in split_scores(own, told, usual, target, draws=draws)]
+    return rows
