@@ -146,13 +146,14 @@ def _outcome_table(kind: str, rows: list[Json], as_of: str) -> Table:
     return table
 
 
-def hindcast(*, first: str, last: str, home: Path | None, say: Say) -> Json:
+def hindcast(*, first: str, last: str, home: Path | None, say: Say, workers: int | None = None) -> Json:
     """Replay every week from `first` to `last`, both Mondays, into the hindcast ledger.
 
     Raises:
         ConfigError: a date is no Monday, too early, in the future, or the last is before the first.
     """
     settings, now = load_settings(home), dt.datetime.now(UTC)
+    settings = settings.model_copy(update={"workers": workers or settings.workers})
     begin, end = weekly_date(first, now=now), weekly_date(last, now=now)
     if end < begin:
         raise ConfigError(f"--to {last} is before --from {first}")

@@ -53,12 +53,14 @@ def backtest(
     home: Path | None = None,
     title: str = "backtest",
     day: DayOfYear = JULY,
+    workers: int | None = None,
 ) -> BacktestResult:
     """Run a rolling-origin backtest, score it, and write predictions, scores and report below `out`.
 
     Args:
         as_of: what is known for scoring; today by default. Each origin still learns only from its own past.
         day: origins and training rows are the Mondays after this day.
+        workers: how many processes fit; the setting's when None.
     """
     settings, now = load_settings(home), dt.datetime.now(UTC)
     unknown = [name for name in targets or () if name not in TARGETS]
@@ -70,7 +72,7 @@ def backtest(
     names = tuple(signals) if signals is not None else registry.champion_signals(store, moment)
     knowledge = Knowledge(store, moment, signals_named(names))
     plan = default_plan(knowledge, checked_origins(first, last, moment, day=day), targets, day=day)
-    predictions = predict(knowledge, plan, out, workers=settings.workers, title=title)
+    predictions = predict(knowledge, plan, out, workers=workers or settings.workers, title=title)
     scores = score_predictions(predictions, n_draws=draws, seed=0)
     (out / "scores.json").write_text(json.dumps(scores, indent=1) + "\n")
     meta = {

@@ -24,7 +24,7 @@ from ml.settings import load_settings
 from ml.studies import checked_origins
 from models.targets import TARGETS
 
-__all__ = ["METRICS", "coherent", "drawn_figures", "figures", "lines_of", "study", "told"]
+__all__ = ["METRICS", "coherent", "drawn_figures", "figures", "forecasts", "lines_of", "study", "told"]
 
 METRICS = {
     "roc_auc": "AUC",
@@ -140,6 +140,28 @@ def _attributes(knowledge: Knowledge, origins: Sequence[Origin]) -> pd.DataFrame
     return panel[[*KEY, *ATTRIBUTES]]
 
 
+def _origins(spans: Sequence[Years], knowledge: Knowledge) -> list[Origin]:
+    return [origin for span in spans for origin in checked_origins(*span, knowledge.as_of)]
+
+
+def forecasts(
+    knowledge: Knowledge, targets: Sequence[str], out: Path, *, workers: int, say: Callable[[str], None]
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Give the forecasts of each (variant, target) at the origins it needs; those kept below `out` are not made again.
+
+    Args:
+        knowledge: with the signal `trade`.
+    """
+    asked: dict[tuple[Years, ...], list[Idea]] = {}
+    for idea in variants():
+        asked.setdefault(_spans()[idea.name], []).append(idea)
+    found: dict[tuple[str, str], pd.DataFrame] = {}
+    for spans, ideas in asked.items():
+        origins = _origins(spans, knowledge)
+        found |= predictions_of(knowledge, ideas, targets, origins, out=out, workers=workers, say=say, known=variants)
+    return found
+
+
 def study(
     out: Path,
     *,
@@ -148,7 +170,7 @@ def study(
     home: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Fit every variant at its origins and score every line.
+    """Fit every variant at its origins and score every line; forecasts that are kept below `out` are not made again.
 
     Returns:
         What it follows from (as_of, data_digest, git_commit, draws, origins) and `lines`, a list of `lines_of` both
@@ -156,18 +178,9 @@ def study(
     """
     settings = load_settings(home)
     knowledge = opened(settings, ["trade"], as_of, now=dt.datetime.now(UTC), say=say)
-    found: dict[tuple[str, str], pd.DataFrame] = {}
-    dates: set[Origin] = set()
-    asked: dict[tuple[Years, ...], list[Idea]] = {}
-    for idea in variants():
-        asked.setdefault(_spans()[idea.name], []).append(idea)
-    for spans, ideas in asked.items():
-        origins = [origin for span in spans for origin in checked_origins(*span, knowledge.as_of)]
-        dates |= set(origins)
-        found |= predictions_of(
-            knowledge, ideas, tuple(TARGETS), origins, out=out, workers=settings.workers, say=say, known=variants
-        )
-    facts = _attributes(knowledge, sorted(dates))
+    found = forecasts(knowledge, tuple(TARGETS), out, workers=settings.workers, say=say)
+    moments = {origin for spans in _spans().values() for origin in _origins(spans, knowledge)}
+    facts = _attributes(knowledge, sorted(moments))
     tables = {
         key: table.merge(facts, on=KEY, how="left", validate="many_to_one").assign(target_year=table["as_of"].dt.year)
         for key, table in found.items()

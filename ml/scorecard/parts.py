@@ -1,17 +1,21 @@
 """Everything the scorecard needs, measured in one go: backtest, intervals, what carries over, replayed weeks, drift.
 
-The parts that take one core each run side by side. What a part has finished below the folder, or in the home, is
-taken again, so a scorecard that was stopped goes on.
+Parts run side by side, a process each, as each has stretches that only one core can do. What a part has finished below
+the folder, or in the home, is taken again, so a scorecard that was stopped goes on.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,7 @@ from ml.intervals.study import measured
 from ml.results import without_nan, write_page
 from ml.scorecard.tables import abstention_rows, coverage_rows, drift_rows, generalisation_rows, record_rows
 from ml.settings import load_settings
+from models.targets import TARGETS
 
 __all__ = ["CARD", "FIRST", "LAST", "QUIET", "WEEKS", "scorecard"]
 
@@ -37,7 +42,25 @@ FIRST, LAST = 2006, 2024
 WEEKS = ("2010-01-04", "2024-12-30")
 # Years in which nothing was wrong with the data: any alarm there is a false one.
 QUIET = ("2012-01-02", "2016-12-26")
+# How many parts run side by side.
+AT_A_TIME = 2
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every part is asked: where to write, how many draws, known when, which home, with how many cores in all."""
+
+    out: Path
+    draws: int
+    as_of: str | None
+    home: Path | None
+    workers: int
+
+    @property
+    def each(self) -> int:
+        """How many processes one part may use."""
+        return max(1, self.workers // AT_A_TIME)
 
 
 def scorecard(
@@ -55,28 +78,21 @@ def scorecard(
     Raises:
         ConfigError: `as_of` is no date, or in the future.
     """
+    begun = time.monotonic()
     settings, now = load_settings(home), dt.datetime.now(UTC)
     moment = known_moment(as_of, now=now)
-    date = moment.date().isoformat() if as_of else None
+    asked = Asked(out, draws, moment.date().isoformat() if as_of else None, home, settings.workers)
     seconds: dict[str, float] = {}
-    with _timed("backtest", seconds, say):
-        backtest = studies.backtest(
-            out / "backtest", targets=None, first=FIRST, last=LAST, draws=draws, as_of=date, home=home
-        )
-    with _timed("intervals", seconds, say):
-        knowledge = opened(settings, None, date, now=now, say=say)
-        origins = studies.checked_origins(FIRST, LAST, knowledge.as_of)
-        names = tuple(feature_names(knowledge.signals))
-        aged = ages.aged_forecasts(knowledge, origins, names, workers=settings.workers)
-        intervals = without_nan(measured(backtest.predictions, aged, knowledge.catalog, n_draws=draws))
-        write_page(out / "intervals.json", json.dumps(intervals, indent=1) + "\n", None)
-    with _timed("what carries over", seconds, say):
-        carried = generalisation.study(out / "generalisation", draws=draws, as_of=date, home=home, say=say)
-    with _timed("replayed weeks", seconds, say):
-        record_commands.hindcast(first=WEEKS[0], last=WEEKS[1], home=home, say=say)
-    with _timed("track record and drift", seconds, say):
-        work = partial(_one_core, out=out, draws=draws, as_of=date, home=home)
-        told = dict(run_partitions(work, ("record", "drift"), workers=settings.workers))
+    # The store and its tables are made once, before several parts ask for them.
+    knowledge = opened(settings, None, asked.as_of, now=now, say=say)
+    told, lanes = {}, min(AT_A_TIME, settings.workers)
+    for part, (found, took) in run_partitions(partial(_part, asked=asked), tuple(PARTS), workers=lanes):
+        told[part], seconds[part] = found, took
+        say(f"Scorecard: {part} took {pd.Timedelta(seconds=round(took))}")
+    with _timed("scores of what carries over", seconds, say):
+        carried = generalisation.study(out / "generalisation", draws=draws, as_of=asked.as_of, home=home, say=say)
+    seconds["all"] = round(time.monotonic() - begun, 1)
+    intervals = told["backtest and intervals"]
     card = without_nan(
         {
             "about": {
@@ -87,7 +103,7 @@ def scorecard(
                 "draws": draws,
                 "git_commit": tracking.git_commit(),
             },
-            "record": record_rows(told["record"]),
+            "record": record_rows(told["replayed weeks and their record"]),
             "generalisation": generalisation_rows(carried["lines"]),
             "coverage": coverage_rows(intervals),
             "abstention": abstention_rows(intervals),
@@ -99,15 +115,60 @@ def scorecard(
     return card
 
 
-def _one_core(part: str, *, out: Path, draws: int, as_of: str | None, home: Path | None) -> dict[str, Any]:
-    # In a worker, which says nothing.
-    if part == "drift":
-        return drift_commands.replay(*QUIET, home=home, say=_quiet)
-    return record_commands.track_record(out / "track-record", as_of=as_of, draws=draws, home=home, say=_quiet)
+def _backtest(asked: Asked, say: Say) -> dict[str, Any]:
+    found = studies.backtest(
+        asked.out / "backtest",
+        first=FIRST,
+        last=LAST,
+        draws=asked.draws,
+        as_of=asked.as_of,
+        home=asked.home,
+        workers=asked.each,
+    )
+    say("intervals")
+    knowledge = opened(load_settings(asked.home), None, asked.as_of, now=dt.datetime.now(UTC), say=say)
+    origins = studies.checked_origins(FIRST, LAST, knowledge.as_of)
+    aged = ages.aged_forecasts(knowledge, origins, feature_names(knowledge.signals), workers=asked.each)
+    intervals = without_nan(measured(found.predictions, aged, knowledge.catalog, n_draws=asked.draws))
+    write_page(asked.out / "intervals.json", json.dumps(intervals, indent=1) + "\n", None)
+    return intervals
 
 
-def _quiet(line: str) -> None:
-    """Say nothing."""
+def _record(asked: Asked, say: Say) -> dict[str, Any]:
+    record_commands.hindcast(first=WEEKS[0], last=WEEKS[1], home=asked.home, workers=asked.each, say=say)
+    folder = asked.out / "track-record"
+    return record_commands.track_record(folder, as_of=asked.as_of, draws=asked.draws, home=asked.home, say=say)
+
+
+def _carried(asked: Asked, say: Say, *, target: str) -> None:
+    knowledge = opened(load_settings(asked.home), ["trade"], asked.as_of, now=dt.datetime.now(UTC), say=say)
+    generalisation.forecasts(knowledge, [target], asked.out / "generalisation", workers=asked.each, say=say)
+
+
+def _drift(asked: Asked, say: Say) -> dict[str, Any]:
+    return drift_commands.replay(*QUIET, home=asked.home, say=say)
+
+
+# The longest first, so that no core waits long at the end.
+PARTS: dict[str, Callable[[Asked, Say], Any]] = {
+    "backtest and intervals": _backtest,
+    "replayed weeks and their record": _record,
+    **{f"forecasts of what carries over, {target}": partial(_carried, target=target) for target in TARGETS},
+    "drift": _drift,
+}
+
+
+def _told_of(part: str, line: str) -> None:
+    sys.stderr.write(f"{part}: {line}\n")
+
+
+def _part(part: str, *, asked: Asked) -> tuple[Any, float]:
+    if parent_process() is not None:
+        # A bar that moves would overwrite the lines of the part beside it.
+        os.environ["TTY_COMPATIBLE"] = "0"
+    begun = time.monotonic()
+    found = PARTS[part](asked, partial(_told_of, part))
+    return found, round(time.monotonic() - begun, 1)
 
 
 @contextmanager

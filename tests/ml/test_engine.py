@@ -6,13 +6,20 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from ml.engine import run_partitions
 
 
 def square(number: int) -> tuple[int, int]:
     return number * number, os.getpid()
+
+
+def threads(size: int) -> int:
+    np.ones((size, size)) @ np.ones((size, size))
+    return max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
 
 
 def fail_on_two(number: int) -> int:
@@ -44,6 +51,12 @@ def test_two_workers_are_other_processes_with_the_same_results() -> None:
     found = dict(run_partitions(square, [1, 2, 3, 4], workers=2))
     assert {number: result for number, (result, _) in found.items()} == {1: 1, 2: 4, 3: 9, 4: 16}
     assert os.getpid() not in {process for _, process in found.values()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_partition_has_one_thread_so_that_no_number_of_cores_changes_a_digit(workers: int) -> None:
+    assert dict(run_partitions(threads, [2, 3], workers=workers)) == {2: 1, 3: 1}
 
 
 @pytest.mark.slow
