@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from ml.engine import run_partitions
 
@@ -55,8 +55,14 @@ def test_two_workers_are_other_processes_with_the_same_results() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_partition_has_one_thread_so_that_no_number_of_cores_changes_a_digit(workers: int) -> None:
-    assert dict(run_partitions(threads, [2, 3], workers=workers)) == {2: 1, 3: 1}
+def test_a_partition_has_one_thread_so_that_no_number_of_cores_changes_a_digit(
+    workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Tests have one anyway.
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    with threadpool_limits(2, user_api="blas"):
+        assert threads(2) == 2
+        assert dict(run_partitions(threads, [2, 3], workers=workers)) == {2: 1, 3: 1}
 
 
 @pytest.mark.slow
