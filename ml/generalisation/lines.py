@@ -19,7 +19,7 @@ from models.calibrated import CalibratedBoosting
 from models.combinations import NeverSeen
 from models.model import Model
 
-__all__ = ["CRISES", "LATE_CRISES", "LINES", "ORDINARY", "Line", "Years", "crisis_name", "variants"]
+__all__ = ["CRISES", "LATE_CRISES", "LINES", "ORDINARY", "STAYS", "Line", "Years", "crisis_name", "variants"]
 
 Years = tuple[int, int]
 FOLDS = 4
@@ -28,6 +28,8 @@ CRISES = ((2008, 2009), (2014, 2016))
 # The pandemic and the war: forecast as the published backtest does, which shows these years; nothing is chosen on them.
 LATE_CRISES = ((2020, 2020), (2022, 2022))
 ORDINARY = "ordinary"
+# Whether the outcome is the same once tonnes at odd prices are put right.
+STAYS = "stays_at_usual_prices"
 
 
 def _calibrated(names: Sequence[str], target: str) -> Model:
@@ -126,6 +128,10 @@ def _lines(last: int) -> tuple[Line, ...]:
         ("is_transit", "transit: neither mines nor refines", "all others"),
     ):
         found += [Line("Pairs", yes, flag=flag), Line("Pairs", no, flag=flag, is_flag=False)]
+    found += [
+        Line("Outcomes", "the outcome stays at usual prices", flag=STAYS),
+        Line("Outcomes", "it turns round: likely a slip of quantity", flag=STAYS, is_flag=False),
+    ]
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.panel import TRANSIT_IMPORTS_PER_EXPORT
+from ml.experiments.odd_prices import FACTOR
 from ml.generalisation.lines import FOLDS
 from ml.generalisation.study import METRICS
 from ml.page_tables import cell, made_by, table
@@ -39,6 +40,10 @@ MEANING = (
     "- **Transit** is told at the date: no producer as far as production figures were known then, and either sells "
     f"what is mined or imports at least {100 * TRANSIT_IMPORTS_PER_EXPORT:.0f} % of what it exports. With embedded "
     "data alone production is known from 2020 on, so that re-exports alone decide before.\n"
+    "- **Outcomes**: an outcome turns round where it is another one once tonnes at an odd price are put right, "
+    f"{FACTOR} times off the pair's usual one. Many are slips of quantity: a figure that is wrong makes a drop of the "
+    "years after it, and foretells it. **The line in which outcomes stay says how well changes of supply are foreseen**; "
+    "the headline has both. See [label noise](label-noise.md).\n"
 )
 
 

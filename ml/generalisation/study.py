@@ -16,15 +16,16 @@ from features.panel import SIGNALS
 from ml import scores as sc
 from ml import tracking
 from ml.experiments.ideas import Idea
+from ml.experiments.odd_prices import FACTOR, ratios_at_usual_prices
 from ml.experiments.trial import SPAN, opened, predictions_of
-from ml.generalisation.lines import CRISES, LATE_CRISES, LINES, ORDINARY, Line, Years, crisis_name, variants
+from ml.generalisation.lines import CRISES, LATE_CRISES, LINES, ORDINARY, STAYS, Line, Years, crisis_name, variants
 from ml.knowledge import Knowledge
 from ml.origins import Origin
 from ml.settings import load_settings
 from ml.studies import checked_origins
 from models.targets import TARGETS
 
-__all__ = ["METRICS", "coherent", "drawn_figures", "figures", "forecasts", "lines_of", "study", "told"]
+__all__ = ["METRICS", "coherent", "drawn_figures", "figures", "forecasts", "lines_of", "study", "told", "with_outcomes"]
 
 METRICS = {
     "roc_auc": "AUC",
@@ -140,6 +141,19 @@ def _attributes(knowledge: Knowledge, origins: Sequence[Origin]) -> pd.DataFrame
     return panel[[*KEY, *ATTRIBUTES]]
 
 
+def with_outcomes(table: pd.DataFrame, usual: pd.DataFrame, target: str) -> pd.DataFrame:
+    """Add `STAYS`: whether the label is the outcome at usual prices, too; where that is unknown it is.
+
+    Args:
+        table: mineral, supplier, target_year, label.
+        usual: what `ml.experiments.odd_prices.ratios_at_usual_prices` gave.
+    """
+    key = ["mineral", "supplier", "target_year"]
+    ratio = table[key].merge(usual, on=key, how="left", validate="many_to_one")["usual_ratio"].to_numpy()
+    event = ratio < TARGETS[target].ratio
+    return table.assign(**{STAYS: np.isnan(ratio) | (event == table["label"].eq(1).to_numpy())})
+
+
 def _origins(spans: Sequence[Years], knowledge: Knowledge) -> list[Origin]:
     return [origin for span in spans for origin in checked_origins(*span, knowledge.as_of)]
 
@@ -181,9 +195,14 @@ def study(
     found = forecasts(knowledge, tuple(TARGETS), out, workers=settings.workers, say=say)
     moments = {origin for spans in _spans().values() for origin in _origins(spans, knowledge)}
     facts = _attributes(knowledge, sorted(moments))
+    usual = ratios_at_usual_prices(knowledge.exports, FACTOR)
     tables = {
-        key: table.merge(facts, on=KEY, how="left", validate="many_to_one").assign(target_year=table["as_of"].dt.year)
-        for key, table in found.items()
+        (variant, target): with_outcomes(
+            table.merge(facts, on=KEY, how="left", validate="many_to_one").assign(target_year=table["as_of"].dt.year),
+            usual,
+            target,
+        )
+        for (variant, target), table in found.items()
     }
     say("Scoring")
     lines = [row for target in TARGETS for row in lines_of(coherent(tables), target, draws=draws)]

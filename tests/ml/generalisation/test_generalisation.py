@@ -16,8 +16,8 @@ from ml.experiments.trial import at_origin
 from ml.generalisation import curves, curves_page, page
 from ml.generalisation import study as studying
 from ml.generalisation.curves import QUARTERS, curve_ideas, quarter_of
-from ml.generalisation.lines import LINES, ORDINARY, Line, variants
-from ml.generalisation.study import METRICS, coherent, figures, lines_of
+from ml.generalisation.lines import LINES, ORDINARY, STAYS, Line, variants
+from ml.generalisation.study import METRICS, coherent, figures, lines_of, with_outcomes
 from ml.origins import Origin
 from models.targets import TARGETS
 from tests.builders import utc
@@ -85,6 +85,7 @@ def a_forecast(seed: int, n: int = 600) -> pd.DataFrame:
             "onset": rng.random(n) < 0.9,
             "is_major": rng.random(n) < 0.4,
             "is_transit": rng.random(n) < 0.2,
+            STAYS: rng.random(n) < 0.8,
             "probability": np.clip(0.3 + 0.2 * (label - 0.3) + rng.normal(0, 0.15, n), 0.01, 0.99),
             "pair_history": 0.3,
         }
@@ -127,6 +128,15 @@ def test_lines_score_the_rows_they_name() -> None:
     pd.testing.assert_series_equal(calm, onset & years.le(2018) & ~years.between(2008, 2009), check_names=False)
     small = Line("x", "y", flag="is_major", is_flag=False).rows(table)
     pd.testing.assert_series_equal(small, onset & years.le(2018) & ~table["is_major"], check_names=False)
+
+
+@pytest.mark.parametrize(
+    ("target", "stays"), [("supply_drop", [True, False, True]), ("severe_supply_drop", [False, True, True])]
+)
+def test_an_outcome_stays_if_usual_prices_settle_it_alike_or_not_at_all(target: str, stays: list[bool]) -> None:
+    table = pd.DataFrame({"mineral": "tin", "supplier": list("abc"), "target_year": 2010, "label": [1.0, 0.0, 1.0]})
+    usual = table[["mineral", "supplier", "target_year"]].assign(usual_ratio=[0.6, 0.65, np.nan]).iloc[::-1]
+    assert with_outcomes(table, usual, target)[STAYS].to_list() == stays
 
 
 @pytest.fixture(scope="module")
