@@ -42,8 +42,8 @@ MEANING = (
     "data alone production is known from 2020 on, so that re-exports alone decide before.\n"
     "- **Outcomes**: an outcome turns round where it is another one once tonnes at an odd price are put right, "
     f"{FACTOR} times off the pair's usual one. Many are slips of quantity: a figure that is wrong makes a drop of the "
-    "years after it, and foretells it. **The line in which outcomes stay says how well changes of supply are foreseen**; "
-    "the headline has both. See [label noise](label-noise.md).\n"
+    "years after it, and foretells it. **The line in which outcomes stay says how well changes of supply are "
+    "foreseen**; the headline has both. See [label noise](label-noise.md).\n"
 )
 
 

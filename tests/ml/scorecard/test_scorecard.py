@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from features.knowledge_time import as_moment
+from features.store import Store
+from ml.knowledge import Knowledge, signals_named
 from ml.model_card import SCORECARD
 from ml.page_tables import cell, table
+from ml.scorecard import parts
 from ml.scorecard.page import card_sections, readme_part
 from ml.scorecard.tables import coverage_rows, drift_rows, record_rows, tables
 
@@ -47,6 +53,44 @@ def test_coverage_is_of_all_origins_and_alarms_are_counted_by_week() -> None:
     assert [(row["by"], row["group"]) for row in found] == [("event", "t, h"), ("year", "2009")]
     replay = {"first": "a", "last": "b", "weeks": 261, "weeks_with": {"stop": 1, "watch": 2, "note": 3}, "found": []}
     assert tables({"drift": drift_rows([replay])})["drift"].splitlines()[2] == "| a to b | 261 | 1 | 2 | 3 |"
+
+
+def test_every_part_is_asked_the_same_and_gives_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORESIGHT_WORKERS", "1")
+    asked = []
+
+    def gives(found: Any) -> Callable[[parts.Asked, Callable[[str], None]], Any]:
+        def part(about: parts.Asked, say: Callable[[str], None]) -> Any:
+            asked.append(about)
+            say("at work")
+            return found
+
+        return part
+
+    outcomes = {"current_year": horizon(None)}
+    intervals = {"coverage": [], "by_year": [], "by_slice": [], "risk_coverage": {"orders": {}}}
+    replay = {"first": "a", "last": "b", "weeks": 261, "weeks_with": {"stop": 0, "watch": 0, "note": 3}, "found": []}
+    found = dict.fromkeys(parts.PARTS)
+    found["backtest and intervals"] = intervals
+    found["replayed weeks and their record"] = {"kinds": {"hindcast": {"supply_drop": {"horizons": outcomes}}}}
+    found["drift"] = replay
+    monkeypatch.setattr(parts, "PARTS", {name: gives(each) for name, each in found.items()})
+    line = {"target": "supply_drop", "group": "All", "line": "all onset rows", "n": 3, "events": 1, "pairs": 2}
+    monkeypatch.setattr(parts.generalisation, "study", lambda out, **_: {"lines": [line]})
+    known = Knowledge(Store(tmp_path / "datasets"), as_moment("2026-01-05"), signals_named(["trade"]))
+    monkeypatch.setattr(parts, "opened", lambda *_, **__: known)
+    said: list[str] = []
+    told = parts.scorecard(tmp_path, draws=7, as_of="2026-01-05", home=tmp_path / "home", say=said.append)
+    assert asked == [parts.Asked(tmp_path, 7, "2026-01-05", tmp_path / "home", 1)] * len(found)
+    assert (told["record"][0]["issued"], told["generalisation"], told["drift"][0]["weeks"]) == (9, [line], 261)
+    assert json.loads((tmp_path / parts.CARD).read_text()) == told
+    assert set(json.loads((tmp_path / "seconds.json").read_text())) == {*found, "scores of what carries over", "all"}
+    assert next(text for text in said if "took" in text).startswith("Scorecard: backtest and intervals took ")
+
+
+@pytest.mark.parametrize(("workers", "each"), [(1, 1), (2, 1), (3, 1), (8, 4)])
+def test_two_parts_share_the_cores(workers: int, each: int) -> None:
+    assert parts.Asked(Path(), 2, None, None, workers).each == each
 
 
 @pytest.fixture(scope="module")
