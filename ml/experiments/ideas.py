@@ -12,6 +12,7 @@ import pandas as pd
 from features.errors import ConfigError
 from features.panel import features_of
 from features.signals.trade import TRACKED_SHARE_FRAC
+from ml.experiments import neighbours
 from ml.experiments.cells import cell_features
 from ml.experiments.odd_prices import COLUMNS as ODD_PRICE_COLUMNS
 from models.alternatives import (
@@ -100,6 +101,13 @@ def _knowing(truths: Sequence[str], names: Features, panel: pd.DataFrame) -> tup
 
 def _with_cells(level: str, names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
     return [*names, *cell_features(level)], panel
+
+
+def _with_neighbours(
+    columns: Callable[[pd.DataFrame], pd.DataFrame], names: Features, panel: pd.DataFrame
+) -> tuple[list[str], pd.DataFrame]:
+    found = columns(panel)
+    return [*names, *found.columns], panel.join(found)
 
 
 def _with_odd_prices(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
@@ -249,6 +257,24 @@ IDEAS = (
         _boosted,
         partial(_with_cells, "hs_code"),
         adds="hs_code",
+    ),
+    Idea(
+        "by-products-told",
+        "Told what the supplier's exports did of the metals it is a by-product of, and of its own by-products.",
+        _boosted,
+        partial(_with_neighbours, neighbours.by_products),
+    ),
+    Idea(
+        "others-told",
+        "Told the mean level and growth of the supplier's other minerals and of the mineral's other suppliers.",
+        _boosted,
+        partial(_with_neighbours, neighbours.others),
+    ),
+    Idea(
+        "shocks-apart",
+        "World demand, the mineral's own market and the pair's own change told apart.",
+        _boosted,
+        partial(_with_neighbours, neighbours.shocks),
     ),
     Idea(
         "odd-prices-told",

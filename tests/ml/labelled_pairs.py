@@ -7,6 +7,7 @@ import pandas as pd
 
 from ml.experiments.cells import LEVELS, cell_features
 from ml.experiments.ideas import KNOWN_PLACES, TRUTHS
+from ml.experiments.neighbours import LEVEL, VALUE, WORLD
 from ml.experiments.odd_prices import COLUMNS
 
 FEATURES = ("trade_volatility_5y", "trade_tonnes", "trade_drop_rate", "trade_growth_1y")
@@ -39,6 +40,9 @@ def labelled_pairs() -> pd.DataFrame:
             **dict.fromkeys(TRUTHS, np.log(ratio)),
             **cells,
             **dict.fromkeys(COLUMNS, 0.0),
+            LEVEL: values["trade_growth_1y"],
+            VALUE: values["trade_tonnes"] + 10,
+            WORLD: np.sin(years + pairs % 3),
             "label": (ratio < 0.7).astype("float64"),
             "onset": True,
             "share": np.where(pairs < 50, 0.05, 0.005),

@@ -17,6 +17,7 @@ from features.exports import yearly_exports
 from ml import tracking
 from ml.experiments import search
 from ml.experiments.ideas import IDEAS, REFERENCE, Idea, ideas_named
+from ml.experiments.neighbours import LEVEL, VALUE, WORLD
 from ml.experiments.record import add_to_record, check_first_look, read_record, render_record
 from ml.experiments.trial import at_origin, measure, truths, verdict
 from ml.origins import Origin
@@ -34,6 +35,7 @@ TOLD_APART = [
     if idea.name in ("reference", "many-thresholds", "whole-distribution", "stacked", "per-stage", "against-own-past")
     or idea.name in ("ranked-within-pairs", "recent-years-more", "tracked-pairs-only", "places-known")
     or idea.name in ("five-years", "suppliers-never-seen", "stage-corrected", "mineral-corrected", "buyers-summed")
+    or idea.name in ("by-products-told", "others-told", "shocks-apart")
 ]
 LAST = Origin(utc("2015-07-20").to_pydatetime())
 
@@ -65,7 +67,7 @@ def test_nothing_that_was_resolved_later_changes_a_forecast(idea: Idea, rows: pd
         label=rows["label"].mask(is_later, 1 - rows["label"]), ratio=rows["ratio"].mask(is_later, 2.0 - rows["ratio"])
     )
     after = rows["as_of"] > utc("2010-07-20")
-    for name in FEATURES:
+    for name in (*FEATURES, LEVEL, VALUE, WORLD):
         other[name] = other[name].mask(after, 9.0)
     one, two = (at_origin(table, idea, FEATURES, "supply_drop", early) for table in (rows, other))
     np.testing.assert_array_equal(one["probability"], two["probability"])
