@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# Tests run side by side: threads of linear algebra that wait for each other on busy cores cost up to ten times what
+# they save. NumPy reads this when it is loaded, which is later; so do processes that tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # One moment for every home: what the embedded data say of later days must not change what tests find in them.
 FILLED_AT = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 # The files that take longest, by `--durations`. A worker takes a file as a whole: with these first, small ones are left

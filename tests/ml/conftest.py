@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from features import datasets
+from features.catalog import load_catalog
 from features.knowledge_time import UTC, as_moment
 from features.store import Store
 from ml import cli, registry, tracking
@@ -30,6 +31,10 @@ from tests.conftest import made_once
 # The champion is trained for the first week there is: little was known then, so that is quick; it serves all others.
 FIRST_WEEK = "2005-01-03"
 LATER_WEEK = "2010-06-07"
+FEW_MINERALS = (
+    *("antimony", "bauxite", "chromium", "cobalt", "copper", "graphite", "lithium", "manganese", "nickel"),
+    *("platinum", "rare_earths", "tin", "titanium", "tungsten", "vanadium", "zinc"),
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,19 +82,36 @@ def _mlflow_tables_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def cut_home(tmp_path_factory: pytest.TempPathFactory, bundle_home: Path) -> Callable[[str], Path]:
+def cut_home(tmp_path_factory: pytest.TempPathFactory, bundle_home: Path) -> Callable[..., Path]:
     """Give a home whose store ends at a date: what was known later was never ingested. Not to be changed."""
-    full = open_store(Settings(home=bundle_home), now=dt.datetime.now(UTC))
 
-    def at(date: str) -> Path:
+    def at(date: str, whole: Path = bundle_home) -> Path:
+        full = open_store(Settings(home=whole), now=dt.datetime.now(UTC))
+
         def make(home: Path) -> None:
             store = Store(Settings(home=home).datasets)
             for name in datasets.DATASETS:
                 store.append(name, full.history(name, as_of=as_moment(date)), where="the full store")
 
-        return made_once(tmp_path_factory, f"home-until-{date}", make)
+        return made_once(tmp_path_factory, f"{whole.name}-until-{date}", make)
 
     return at
+
+
+@pytest.fixture(scope="session")
+def small_home(tmp_path_factory: pytest.TempPathFactory, bundle_home: Path) -> Path:
+    """A home with the embedded data, of trade only that in `FEW_MINERALS`; not to be changed."""
+
+    def make(home: Path) -> None:
+        full, store, now = Store(bundle_home / "datasets"), Store(Settings(home=home).datasets), dt.datetime.now(UTC)
+        mineral_of = load_catalog().used_hs_codes().set_index("hs_code")["mineral"]
+        codes = mineral_of.index[mineral_of.isin(FEW_MINERALS)]
+        for name in datasets.DATASETS:
+            known = full.history(name, as_of=now)
+            few = known[known["hs_code"].isin(codes)] if name == "trade" else known
+            store.append(name, few, where="the full store")
+
+    return made_once(tmp_path_factory, "small-home", make)
 
 
 @pytest.fixture(scope="session")

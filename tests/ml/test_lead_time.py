@@ -65,15 +65,19 @@ def test_each_week_is_forecast_by_a_model_of_its_own_quarter() -> None:
         assert quarter.cutoff <= min(quarter.weeks)
 
 
+@pytest.fixture(scope="module")
+def knowledge(small_home: Path) -> Knowledge:
+    """What was known of trade, measures and incidents when the exports of 2011 had just come out."""
+    return Knowledge(Store(small_home / "datasets"), as_moment("2013-03-04"), signals_named(["trade"]))
+
+
 @pytest.mark.slow
 def test_a_hindcast_does_not_learn_from_what_came_after_its_quarter(
-    bundle_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    knowledge: Knowledge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lead_time, "Parameters", lambda: Parameters(rounds=5))
-    store = Store(bundle_home / "datasets")
-    knowledge = Knowledge(store, as_moment("2015-03-02"), signals_named(["trade"]))
     (quarter, *_) = lead_time.quarters_of([as_moment("2010-07-19")])
-    panel = knowledge.panel(lead_time.training_dates(as_moment("2014-01-01")), min_share=0.01)
+    panel = knowledge.panel(lead_time.training_dates(as_moment("2013-01-01")), min_share=0.01)
     panel.to_parquet(tmp_path / "panel.parquet")
     knowledge.panel(list(quarter.weeks)).to_parquet(tmp_path / f"weeks-{quarter.cutoff.date()}.parquet")
     features = tuple(feature_names(knowledge.signals))
@@ -136,13 +140,10 @@ def test_the_sentences_count_the_misses() -> None:
 
 @pytest.mark.slow
 def test_the_year_before_chinas_rare_earth_quota_of_2011(
-    bundle_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    knowledge: Knowledge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lead_time, "Parameters", lambda: Parameters(rounds=5))
-    store = Store(bundle_home / "datasets")
-    now = as_moment("2026-11-23")
-    tables = store.histories(["measures", "incidents"], as_of=now)
-    knowledge = Knowledge(store, now, signals_named(["trade"]))
+    tables = knowledge.store.histories(["measures", "incidents"], as_of=knowledge.as_of)
     events = lead_time.disruptions(tables["measures"], tables["incidents"], load_catalog())
     quota = events[events["mineral"].eq("rare_earths") & events["supplier"].eq("CHN") & events["target_year"].eq(2011)]
     forecasts, yardstick = lead_time.hindcasts(knowledge, quota, tmp_path, Settings(home=tmp_path, workers=1))

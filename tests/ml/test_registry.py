@@ -20,7 +20,7 @@ from features.knowledge_time import UTC, as_moment
 from features.signals.declaration import Signal
 from features.store import Store
 from ml import registry, tracking
-from ml.knowledge import Knowledge, open_store
+from ml.knowledge import Knowledge, open_store, signals_named
 from ml.registry import aliases, model_contract
 from ml.runs import Run
 from ml.settings import Settings
@@ -81,10 +81,10 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def replayed_home(cut_home: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def replayed_home(cut_home: Callable[..., Path], small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which one past week of early 2005 was replayed, and nothing was ever live."""
     home = tmp_path_factory.mktemp("replayed")
-    shutil.copytree(cut_home("2006-06-05") / "datasets", home / "datasets")
+    shutil.copytree(cut_home("2006-06-05", small_home) / "datasets", home / "datasets")
     Desk(home).hindcast("2005-02-07")
     return home
 
@@ -317,11 +317,12 @@ def test_nothing_is_pickled(replayed_home: Path) -> None:
 
 
 def test_mlflow_loads_the_champion_without_pickle_and_it_predicts_what_was_published(
-    trained_home: Path, first_run: Run, knowledge_at: Callable[[str], Knowledge]
+    trained_home: Path, first_run: Run
 ) -> None:
     rows = first_run.forecasts()
     rows = rows[~rows["abstained"]]
-    panel = knowledge_at("2005-01-03").panel([as_moment("2005-01-03")])
+    store, monday = Store(trained_home / "datasets"), as_moment("2005-01-03")
+    panel = Knowledge(store, monday, signals_named(first_run.about["signals"])).panel([monday])
     kept = panel.merge(rows[["mineral", "supplier"]].drop_duplicates(), on=["mineral", "supplier"])
     with tracking.mlflow_at(Settings(home=trained_home)) as mlflow:
         assert os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"

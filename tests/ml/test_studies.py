@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +35,9 @@ def strict_json(path: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def home(cut_home: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(small_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("studies")
-    (home / "datasets").symlink_to(cut_home("2010-03-01") / "datasets")
+    (home / "datasets").symlink_to(small_home / "datasets")
     return home
 
 

@@ -33,7 +33,7 @@ from ml import knowledge as knowledge_module
 from ml import registry, weekly
 from ml.contract import check_forecasts
 from ml.drift.measures import as_table, row
-from ml.knowledge import Knowledge, open_store
+from ml.knowledge import Knowledge, open_store, signals_named
 from ml.runs import Run, current_run, find_run, previous_run, published
 from ml.settings import Settings
 from ml.weekly import run_week
@@ -67,6 +67,16 @@ class Desk:
         self.given: list[pd.DataFrame | None] = []
         self.spoil: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
 
+    def answer(self, patch: pytest.MonkeyPatch) -> None:
+        """Be the one whose model answers from now on."""
+
+        def model_for_week(settings: Settings, store: Store, as_of: dt.datetime, **_: Any) -> registry.Served:
+            return registry.Served(None, self.version, as_of, ("trade",), "1")  # type: ignore[arg-type]
+
+        patch.setattr(registry, "model_for_week", model_for_week)
+        patch.setattr(weekly, "forecast_week", self.forecast)
+        patch.setattr(weekly, "_log", lambda settings, run, registered_as: self.logged.append(run.run_id))
+
     def run(self, week: str, *, now: dt.datetime | None = None, **how: Any) -> tuple[Run, bool]:
         return run_week(self.settings, as_moment(week), now=now or as_moment(week) + A_DAY, say=quiet, **how)
 
@@ -88,31 +98,30 @@ class Desk:
         return self.spoil(table.drop(columns=["run_id", "data_digest"])), explanations
 
 
+def leave_out_what_is_slow(patch: pytest.MonkeyPatch) -> None:
+    """Replace what a desk's tables have no use for: knowledge, drift, shadow and the page."""
+    exports = pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in EXPORT_COLUMNS.items()})
+    patch.setattr(
+        weekly,
+        "Knowledge",
+        lambda store, as_of, *_: SimpleNamespace(as_of=as_of, exports=exports, tables={}),
+    )
+    patch.setattr(weekly, "check_week", lambda *_, **__: as_table([]))
+    # It would open MLflow's database in every home.
+    patch.setattr(weekly, "run_shadow", lambda *_, **__: None)
+    patch.setattr(weekly, "render_weekly_report", lambda forecasts, *_: f"<p>{len(forecasts)} rows</p>")
+
+
 @pytest.fixture
 def new_desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Desk]:
     """Make desks; the last one made is the one whose model answers."""
 
     def make(name: str = "home", **settings: Any) -> Desk:
         desk = Desk(tmp_path / name, **settings)
-
-        def model_for_week(settings: Settings, store: Store, as_of: dt.datetime, **_: Any) -> registry.Served:
-            return registry.Served(None, desk.version, as_of, ("trade",), "1")  # type: ignore[arg-type]
-
-        monkeypatch.setattr(registry, "model_for_week", model_for_week)
-        monkeypatch.setattr(weekly, "forecast_week", desk.forecast)
-        monkeypatch.setattr(weekly, "_log", lambda settings, run, registered_as: desk.logged.append(run.run_id))
+        desk.answer(monkeypatch)
         return desk
 
-    exports = pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in EXPORT_COLUMNS.items()})
-    monkeypatch.setattr(
-        weekly,
-        "Knowledge",
-        lambda store, as_of, *_: SimpleNamespace(as_of=as_of, exports=exports, tables={}),
-    )
-    monkeypatch.setattr(weekly, "check_week", lambda *_, **__: as_table([]))
-    # It would open MLflow's database in every home.
-    monkeypatch.setattr(weekly, "run_shadow", lambda *_, **__: None)
-    monkeypatch.setattr(weekly, "render_weekly_report", lambda forecasts, *_: f"<p>{len(forecasts)} rows</p>")
+    leave_out_what_is_slow(monkeypatch)
     return make
 
 
@@ -378,6 +387,61 @@ def test_a_run_that_is_killed_at_any_step_changes_nothing_and_the_next_call_fini
         )
 
 
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+from features import collection
+from features.knowledge_time import as_moment
+from ml import knowledge
+from ml.settings import Settings
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+home, week, step = sys.argv[1:]
+settings = Settings(home=Path(home))
+if step == "rename":
+    import pytest
+    from tests.ml.test_weekly import Desk, leave_out_what_is_slow
+    patch, desk = pytest.MonkeyPatch(), Desk(settings.home)
+    leave_out_what_is_slow(patch)
+    desk.answer(patch)
+    replace = Path.replace
+    is_run = lambda path: path.name.endswith(".part") and path.is_dir()
+    Path.replace = lambda self, target: die() if is_run(self) else replace(self, target)
+    desk.run(week)
+if step == "filling":
+    # A small source first: what counts is that one is stored and the next is not.
+    collection.BUNDLE_FILES = {name: collection.BUNDLE_FILES[name] for name in ("events", "wgi")}
+    ingest = collection.ingest
+    collection.ingest = lambda store, name, *a, **k: die() if name == "wgi" else ingest(store, name, *a, **k)
+    knowledge.open_store(settings, now=as_moment("2026-11-01"))
+"""
+
+
+def die_at(step: str, home: Path, week: str, root: Path) -> None:
+    command = [sys.executable, "-c", CHILD, str(home), week, step]
+    env = {**os.environ, "PYTHONPATH": str(root)}
+    answer = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
+    assert answer.returncode == -signal.SIGKILL, answer.stderr
+
+
+def test_a_job_that_is_really_killed_leaves_the_lock_free_and_the_week_to_the_next(desk: Desk, repo_root: Path) -> None:
+    desk.run("2019-05-27")
+    settings = desk.settings
+    before = current_run(settings)
+    die_at("rename", settings.home, "2019-06-03", repo_root)
+    assert current_run(settings) == before
+    (leftover,) = settings.runs.glob(".*.part")
+    assert sorted(path.name for path in leftover.iterdir()) == PUBLISHED
+    run, is_new = desk.run("2019-06-03")
+    assert is_new
+    assert run.broken_files() == []
+    assert not list(settings.runs.glob(".*.part"))
+    # What the killed job had written aside was the whole of it.
+    assert f".{run.run_id}.part" == leftover.name
+
+
 def test_what_breaks_the_contract_is_not_published(desk: Desk) -> None:
     desk.run("2019-05-27")
     desk.spoil = lambda table: table.assign(p_high=table["p_high"].mask(table["supplier"].eq("COD"), 1.2))
@@ -448,7 +512,7 @@ def test_a_job_in_another_home_is_no_hindrance(new_desk: Callable[..., Desk]) ->
 
 @pytest.mark.slow
 def test_the_first_week_can_be_run_and_its_explanations_add_up_to_the_scores(
-    first_run: Run, trained_home: Path, knowledge_at: Callable[[str], Knowledge]
+    first_run: Run, trained_home: Path
 ) -> None:
     table = first_run.forecasts()
     check_forecasts(table)
@@ -464,11 +528,10 @@ def test_the_first_week_can_be_run_and_its_explanations_add_up_to_the_scores(
     drop, severe = told.loc["supply_drop", "probability"], told.loc["severe_supply_drop", "probability"]
     assert (severe <= drop.reindex(severe.index)).all()
     settings = Settings(home=trained_home)
-    served = registry.model_for_week(
-        settings, Store(settings.datasets), as_moment("2005-01-03"), now=dt.datetime.now(UTC), say=quiet
-    )
+    store, monday = Store(settings.datasets), as_moment("2005-01-03")
+    served = registry.model_for_week(settings, store, monday, now=dt.datetime.now(UTC), say=quiet)
     assert set(table["model_version"]) == {served.version}
-    panel = knowledge_at("2005-01-03").panel([as_moment("2005-01-03")])
+    panel = Knowledge(store, monday, signals_named(served.signals)).panel([monday])
     usable = panel.merge(told.reset_index()[["mineral", "supplier"]].drop_duplicates(), on=["mineral", "supplier"])
     raw = served.forecaster.predict(usable).set_index(key)["raw_score"]
     explained = first_run.explanations().groupby(key)["contribution"].sum()
@@ -494,14 +557,15 @@ def test_a_published_week_is_found_again_with_everything_real(
 
 @pytest.mark.slow
 def test_a_replay_from_a_store_that_ends_at_the_week_gives_the_same_bytes_with_a_model_of_its_own(
-    bundle_home: Path, cut_home: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_home: Path, cut_home: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An early week: less to learn from, and a home that ends there is needed by other tests too.
     week = "2006-06-05"
     # Fewer trees, the rest of the way unchanged.
     monkeypatch.setattr(registry, "Parameters", lambda: Parameters(rounds=10))
     runs = []
-    for name, home, now in (("full", bundle_home, "2026-01-01"), ("cut", cut_home(week), "2006-07-01")):
+    homes = (("full", small_home, "2026-01-01"), ("cut", cut_home(week, small_home), "2006-07-01"))
+    for name, home, now in homes:
         shutil.copytree(home / "datasets", tmp_path / name / "datasets")
         run, is_new = run_week(Settings(home=tmp_path / name), as_moment(week), now=as_moment(now), say=quiet)
         assert is_new
@@ -520,60 +584,6 @@ def test_a_replay_from_a_store_that_ends_at_the_week_gives_the_same_bytes_with_a
     assert abouts[0]["trained_as_of"] == "2006-04-03"
     check_forecasts(runs[0].forecasts())
     assert not (tmp_path / "full" / "promotions.jsonl").exists()
-
-
-CHILD = """
-import datetime as dt, os, signal, sys
-from pathlib import Path
-from features import collection
-from features.knowledge_time import as_moment
-from ml import knowledge
-from ml.settings import Settings
-
-def die(*_, **__):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-home, week, step = sys.argv[1:]
-settings = Settings(home=Path(home))
-if step == "rename":
-    from ml import weekly
-    replace = Path.replace
-    is_run = lambda path: path.name.endswith(".part") and path.is_dir()
-    Path.replace = lambda self, target: die() if is_run(self) else replace(self, target)
-    weekly.run_week(settings, as_moment(week), now=as_moment(week) + dt.timedelta(days=1), say=print)
-if step == "filling":
-    # A small source first: what counts is that one is stored and the next is not.
-    collection.BUNDLE_FILES = {name: collection.BUNDLE_FILES[name] for name in ("events", "wgi")}
-    ingest = collection.ingest
-    collection.ingest = lambda store, name, *a, **k: die() if name == "wgi" else ingest(store, name, *a, **k)
-    knowledge.open_store(settings, now=as_moment("2026-11-01"))
-"""
-
-
-def die_at(step: str, home: Path, week: str, root: Path) -> None:
-    command = [sys.executable, "-c", CHILD, str(home), week, step]
-    env = {**os.environ, "PYTHONPATH": str(root)}
-    answer = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
-    assert answer.returncode == -signal.SIGKILL, answer.stderr
-
-
-@pytest.mark.slow
-def test_a_job_that_is_really_killed_leaves_the_lock_free_and_the_week_to_the_next(
-    trained_home: Path, copy_of: Callable[[Path], Path], repo_root: Path
-) -> None:
-    home = copy_of(trained_home)
-    settings = Settings(home=home)
-    before = current_run(settings)
-    die_at("rename", home, "2005-01-17", repo_root)
-    assert current_run(settings) == before
-    (leftover,) = settings.runs.glob(".*.part")
-    assert sorted(path.name for path in leftover.iterdir()) == PUBLISHED
-    run, is_new = run_week(settings, as_moment("2005-01-17"), now=as_moment("2005-01-18"), say=quiet)
-    assert is_new
-    assert run.broken_files() == []
-    assert not list(settings.runs.glob(".*.part"))
-    # What the killed job had written aside was the whole of it.
-    assert f".{run.run_id}.part" == leftover.name
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from models.targets import TARGETS
 
 OUTCOME = ["ratio", "imputed_value_frac"]
 # Eager on purpose: what could be learned by heart from a later label is learned.
-FEW_ROUNDS = Parameters(rounds=25, learning_rate=0.3, num_leaves=31, min_data_in_leaf=3, lambda_l2=0.0)
+FEW_ROUNDS = Parameters(rounds=15, learning_rate=0.4, num_leaves=31, min_data_in_leaf=3, lambda_l2=0.0, max_bin=63)
 
 
 def table(n: int = 400, seed: int = 0) -> pd.DataFrame:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from features import collection
-from features.collection import ingest, ingest_bundle
+from features.collection import ingest, ingest_bundle, rebuilding
 from features.collection.payloads import kept, quarantined
 from features.collection.rebuilding import find_kept, rebuild, recover, withdraw_file
 from features.collection.vintages import OutOfOrder, read_vintages
@@ -19,13 +21,25 @@ from tests.tea import moment, tea_csv, tea_source
 NOW = moment("2026-11-25")
 
 
+@pytest.fixture(scope="module")
+def bundle_of_events(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a store of the first events only, which is as much as is said of the bundle here."""
+    bundle = tmp_path_factory.mktemp("bundle")
+    lines = (collection.BUNDLE / "events.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (bundle / "events.csv").write_text("".join(lines[:60]), encoding="utf-8")
+    folder = tmp_path_factory.mktemp("events") / "datasets"
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (collection, rebuilding):
+            patch.setattr(module, "BUNDLE", bundle)
+        patch.setattr(collection, "BUNDLE_FILES", {"events": "events.csv"})
+        ingest_bundle(Store(folder), now=NOW)
+        yield folder
+
+
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(collection, "BUNDLE_FILES", {"events": "events.csv"})
+def store(tmp_path: Path, bundle_of_events: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     tea_source(monkeypatch)
-    store = Store(tmp_path / "home" / "datasets")
-    ingest_bundle(store, now=NOW)
-    return store
+    return Store(Path(shutil.copytree(bundle_of_events, tmp_path / "home" / "datasets")))
 
 
 def take(store: Store, tmp_path: Path, name: str, prices: dict, released: str | None = None, **options):

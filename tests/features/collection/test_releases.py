@@ -359,7 +359,9 @@ def test_a_list_that_loses_too_much_is_refused(store: Store, tmp_path: Path, mon
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from features.collection import ingest
+import pyarrow.parquet
+from features.catalog import load_catalog
+from features.collection import ingest, source
 from features.knowledge_time import as_moment
 from features.store import Store
 replace = Path.replace
@@ -370,8 +372,10 @@ def killing(self, target):
             os.kill(os.getpid(), signal.SIGKILL)
     return replace(self, target)
 Path.replace = killing
+# One import and one catalogue for all of them; no thread has been started, so a fork is a whole process.
+source("events")
+load_catalog()
 for renames in range(int(sys.argv[2])):
-    # One import for all of them; no thread has been started, so a fork is a whole process.
     if not (child := os.fork()):
         left = [renames]
         home = Path(sys.argv[1]) / str(renames)

@@ -15,9 +15,10 @@ from features import panel
 from features.catalog import Catalog
 from features.collection import BUNDLE
 from features.signals import event_windows, incidents, restrictions
-from features.signals.declaration import Signal
+from features.signals.declaration import Signal, Steps
 from features.sources.events import COVERED_FROM, COVERED_UNTIL, INCIDENT_KINDS, MEASURE_KINDS
 from tests.builders import event, rows, utc
+from tests.once import once
 
 A_DAY = dt.timedelta(days=1)
 WINDOWS = (13, 26, 52, 156)
@@ -166,9 +167,15 @@ COVERAGE = rows(
 )
 
 
+@once
+def steps_of(signal: str, records: list[dict]) -> list[Steps]:
+    chosen = {"restrictions": restrictions.SIGNAL, "incidents": incidents.SIGNAL}[signal]
+    name = chosen.needs[0]
+    return chosen.steps({name: rows(name, records), "coverage": COVERAGE}, None)
+
+
 def at(signal: Signal, records: list[dict], day: str, mineral: str = "cobalt", supplier: str = "COD") -> pd.Series:
-    name = signal.needs[0]
-    steps = signal.steps({name: rows(name, records), "coverage": COVERAGE}, None)
+    steps = steps_of(signal.name, records)
     index = pd.DataFrame({"mineral": [mineral], "supplier": [supplier], "as_of": [utc(day)]})
     return signal.combine(panel.join_steps(index, {signal.name: steps})).iloc[0]
 

@@ -10,25 +10,30 @@ import pandas as pd
 import pytest
 
 from features import panel
-from features.catalog import Catalog
+from features.catalog import Catalog, load_catalog
+from features.mirror import codes_of_minerals
 from features.signals import mirror_trade, trade
 from features.signals.declaration import Steps
 from features.sources import usitc_dataweb
 from tests.builders import flow, mirrored, rows, utc
+from tests.once import once
 
 YEARS = (2001, 2002, 2003, 2004)
 
 
-def features_at(catalog: Catalog, date: str, facts: list[dict], flows: list[dict] | None = None) -> pd.DataFrame:
+@once
+def steps_of(facts: list[dict]) -> dict[str, list[Steps]]:
+    """Give the step functions of the facts, beside a year in which Congo sold to the United States and to Japan."""
+    flows = [flow(2002, "COD", "USA", 40.0), flow(2002, "COD", "JPN", 60.0)]
+    tables = {"mirror_trade": rows("mirror_trade", facts), "trade": rows("trade", flows)}
+    return panel.all_steps(tables, load_catalog(), (mirror_trade.SIGNAL,))
+
+
+def features_at(date: str, facts: list[dict]) -> pd.DataFrame:
     """Give the signal's features of cobalt from Congo and China at a date, as known then."""
-    tables = {
-        "mirror_trade": rows("mirror_trade", facts),
-        "trade": rows("trade", flows or [flow(2002, "COD", "USA", 40.0), flow(2002, "COD", "JPN", 60.0)]),
-    }
     signals = (mirror_trade.SIGNAL,)
-    steps = panel.all_steps(tables, catalog, signals)
     index = pd.DataFrame({"mineral": "cobalt", "supplier": ["CHN", "COD"], "as_of": utc(date)})
-    joined = panel.join_steps(index, steps)
+    joined = panel.join_steps(index, steps_of(facts))
     found = joined.join(mirror_trade.combine(joined))
     return found[panel.feature_names(signals)].set_index(index["supplier"])
 
@@ -47,8 +52,8 @@ def close(log: float) -> object:
     return pytest.approx(log, abs=0.03)
 
 
-def test_this_year_to_date_is_held_against_the_same_months(catalog: Catalog, facts: list[dict]):
-    found = features_at(catalog, "2004-07-19", facts).loc["COD"]
+def test_this_year_to_date_is_held_against_the_same_months(facts: list[dict]):
+    found = features_at("2004-07-19", facts).loc["COD"]
     assert found["mirror_ytd_vs_3y"] == close(math.log(0.5))
     assert found["mirror_ytd_vs_1y"] == close(math.log(0.5))
     assert found["mirror_projected_vs_3y"] == close(math.log(0.5))
@@ -64,70 +69,70 @@ def test_this_year_to_date_is_held_against_the_same_months(catalog: Catalog, fac
     assert found["mirror_age_months"] == 2
 
 
-def test_before_a_month_of_the_year_is_out_this_year_is_unknown(catalog: Catalog, facts: list[dict]):
-    found = features_at(catalog, "2004-02-16", facts).loc["COD"]
+def test_before_a_month_of_the_year_is_out_this_year_is_unknown(facts: list[dict]):
+    found = features_at("2004-02-16", facts).loc["COD"]
     now = [name for name in found.index if "ytd" in name or "projected" in name]
     assert found[now].isna().all()
     assert found["mirror_months"] == 0
     assert found["mirror_age_months"] == 2  # December
 
 
-def test_last_year_as_far_as_known_keeps_its_name_over_new_year(catalog: Catalog, facts: list[dict]):
+def test_last_year_as_far_as_known_keeps_its_name_over_new_year(facts: list[dict]):
     # On 2 February 2005 nothing of 2005 is out, and of 2004 only January to May.
-    found = features_at(catalog, "2005-02-02", facts).loc["COD"]
+    found = features_at("2005-02-02", facts).loc["COD"]
     assert np.isnan(found["mirror_ytd_vs_3y"])
     assert found["mirror_last_vs_3y"] == close(math.log(0.5))
-    later = features_at(catalog, "2006-02-02", facts).loc["COD"]
+    later = features_at("2006-02-02", facts).loc["COD"]
     assert later[["mirror_ytd_vs_3y", "mirror_last_vs_3y"]].isna().all()
 
 
-def test_a_stop_is_a_fall_and_a_pair_that_nobody_reports_is_missing(catalog: Catalog):
+def test_a_stop_is_a_fall_and_a_pair_that_nobody_reports_is_missing():
     facts = [mirrored(year, 5, "COD", 50.0 if year < 2004 else 0.0) for year in YEARS]
-    found = features_at(catalog, "2004-07-19", facts)
+    found = features_at("2004-07-19", facts)
     assert found.loc["COD", "mirror_ytd_tonnes_vs_3y"] < -3.5
     assert found.loc["CHN", ["mirror_ytd_vs_3y", "mirror_coverage", "mirror_reporters"]].isna().all()
 
 
-def test_reporters_weigh_by_what_they_buy(catalog: Catalog):
+def test_reporters_weigh_by_what_they_buy():
     large = [mirrored(year, 5, "COD", 900.0 if year < 2004 else 450.0, importer="JPN") for year in YEARS]
     small = [mirrored(year, 5, "COD", 100.0) for year in YEARS]
-    found = features_at(catalog, "2004-07-19", [*large, *small]).loc["COD"]
+    found = features_at("2004-07-19", [*large, *small]).loc["COD"]
     assert found["mirror_ytd_vs_1y"] == close(math.log(550 / 1000))
     assert found["mirror_reporters_falling"] == 0.5
     assert found["mirror_reporters"] == 2
     assert found["mirror_coverage"] == pytest.approx(1.0)
 
 
-def test_only_what_is_known_on_both_sides_is_compared(catalog: Catalog):
+def test_only_what_is_known_on_both_sides_is_compared():
     steady = [mirrored(year, 5, "COD", 500.0) for year in YEARS]
     withheld = [mirrored(year, 5, "COD", 900.0, importer="JPN") for year in YEARS]
     withheld[-1] |= {"value_usd": np.nan, "quantity_tonnes": np.nan}
     beginner = [mirrored(year, 5, "COD", 900.0, importer="DEU") for year in YEARS[2:]]
-    found = features_at(catalog, "2004-07-19", [*steady, *withheld, *beginner]).loc["COD"]
+    found = features_at("2004-07-19", [*steady, *withheld, *beginner]).loc["COD"]
     assert found["mirror_ytd_vs_3y"] == pytest.approx(0.0, abs=1e-9)
     assert found["mirror_ytd_vs_1y"] == pytest.approx(0.0, abs=1e-9)
     assert found["mirror_price_change"] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_the_price_is_of_what_has_value_and_weight(catalog: Catalog):
+def test_the_price_is_of_what_has_value_and_weight():
     both = [mirrored(year, 5, "COD", 500.0) for year in YEARS]
     weight_only = [mirrored(year, 5, "COD", 50.0 * year, importer="JPN") | {"value_usd": np.nan} for year in YEARS]
-    found = features_at(catalog, "2004-07-19", [*both, *weight_only]).loc["COD"]
+    found = features_at("2004-07-19", [*both, *weight_only]).loc["COD"]
     assert found["mirror_price_change"] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_own_declarations_are_kept_apart(catalog: Catalog):
+def test_own_declarations_are_kept_apart():
     own = {"reported_by": "supplier", "importer": "JPN", "source": "comexstat"}
     facts = [mirrored(year, 5, "COD", 5000.0 if year < 2004 else 500.0, **own) for year in YEARS]
     facts += [mirrored(year, 5, "COD", 50.0) for year in YEARS]
-    found = features_at(catalog, "2004-07-19", facts).loc["COD"]
+    found = features_at("2004-07-19", facts).loc["COD"]
     assert found["mirror_own_ytd_vs_3y"] == close(math.log(0.1))
     assert found["mirror_ytd_vs_3y"] == close(0.0)
 
 
-def test_a_pair_whose_figures_were_withdrawn_is_missing_again(catalog: Catalog, facts: list[dict]):
+def test_a_pair_whose_figures_were_withdrawn_is_missing_again(facts: list[dict]):
     gone = [{**fact, "is_retracted": True, "available_at": "2004-09-01"} for fact in facts if fact["supplier"] == "COD"]
-    before, after = (features_at(catalog, date, [*facts, *gone]).loc["COD"] for date in ("2004-08-30", "2004-09-06"))
+    before, after = (features_at(date, [*facts, *gone]).loc["COD"] for date in ("2004-08-30", "2004-09-06"))
     assert before.notna()["mirror_ytd_vs_3y"]
     assert after[["mirror_ytd_vs_3y", "mirror_mineral_ytd_vs_3y"]].isna().tolist() == [True, False]
 
@@ -138,7 +143,14 @@ def real_tables(shared: Path, catalog: Catalog, bundle_tables) -> dict[str, pd.D
     harvest = usitc_dataweb.harmonise(
         usitc_dataweb.parse(path), catalog, file=path.name, lag=None, now=utc("2026-11-23").to_pydatetime()
     )
-    return {"trade": bundle_tables["trade"], "mirror_trade": harvest.tables["mirror_trade"]}
+    # What is asked about, and one more to be compared with.
+    some = ["cobalt", "copper", "nickel", "tungsten"]
+    trade, mirrored_, used = bundle_tables["trade"], harvest.tables["mirror_trade"], catalog.used_hs_codes()
+    codes = codes_of_minerals(catalog, mirrored_["hs_code"])
+    return {
+        "trade": trade[trade["hs_code"].isin(used.loc[used["mineral"].isin(some), "hs_code"])],
+        "mirror_trade": mirrored_[mirrored_["hs_code"].isin(codes.loc[codes["mineral"].isin(some), "hs_code"])],
+    }
 
 
 @pytest.fixture(scope="module")

@@ -7,24 +7,31 @@ import pandas as pd
 import pytest
 
 from features import panel
-from features.catalog import Catalog
+from features.catalog import load_catalog
+from features.signals.declaration import Steps
 from features.signals.news import SIGNAL
 from features.weeks import faded, monday_of, week_from, week_of
 from models.phrases import phrase
 from tests.builders import carried, report, rows, utc
+from tests.once import once
 
 WEEKS = pd.date_range("2025-01-06", "2026-01-19", freq="7D", tz="UTC")
 
 
+@once
+def steps_of(links: list[dict], weeks: list[dict]) -> list[Steps]:
+    tables = {"news_links": rows("news_links", links), "news_coverage": rows("news_coverage", weeks)}
+    return SIGNAL.steps(tables, load_catalog())
+
+
 @pytest.fixture
-def value(catalog: Catalog):
+def value():
     """Give what the panel says of copper from Chile on a date, by the end of the feature's name."""
 
     def find(links, weeks, date: str, name: str, mineral="copper", supplier="CHL") -> float:
-        tables = {"news_links": rows("news_links", links), "news_coverage": rows("news_coverage", weeks)}
         index = pd.DataFrame([(mineral, supplier, utc(date))], columns=panel.KEYS)
         index = index.astype({"mineral": "str", "supplier": "str", "as_of": "datetime64[us, UTC]"})
-        joined = panel.join_steps(index, {"news": SIGNAL.steps(tables, catalog)})
+        joined = panel.join_steps(index, {"news": steps_of(links, weeks)})
         return float(SIGNAL.combine(joined)[f"news_{name}"].iloc[0])
 
     return find
