@@ -99,7 +99,7 @@ backtest: setup ## Score every target over rolling origins (TARGET=supply_drop f
 ablation: setup ## Say what each feature family earns on each target (OUT=folder); an hour on two cores
 	@$(BIN)/oresight ablation --out '$(or $(OUT),$(STATE)/ablation)'
 
-scorecard: setup ## Measure all that README and model card say of the forecasts (OUT=folder); about 20 minutes on two cores
+scorecard: setup ## Measure all that README and model card say of the forecasts (OUT=folder); nine minutes on two cores
 	@$(BIN)/oresight scorecard --out '$(or $(OUT),$(STATE)/scorecard)'
 
 train: setup ## Train and register a model on what is known at the start of this quarter

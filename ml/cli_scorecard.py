@@ -21,7 +21,7 @@ def scorecard(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Measure everything in one go (20 minutes on two cores): backtest, intervals, what carries over, replay, drift."""
+    """Measure everything in nine minutes on two cores: backtest, intervals, what carries over, replay, drift."""
     from ml.scorecard.page import card_sections
     from ml.scorecard.parts import CARD
     from ml.scorecard.parts import scorecard as measure

@@ -10,11 +10,26 @@ import numpy as np
 import pandas as pd
 
 from features.errors import ConfigError
-from features.panel import features_of
 from features.signals.trade import TRACKED_SHARE_FRAC
 from ml.experiments import neighbours
-from ml.experiments.cells import cell_features
-from ml.experiments.odd_prices import COLUMNS as ODD_PRICE_COLUMNS
+from ml.experiments.inputs import (
+    KNOWN_PLACES,
+    Features,
+    against_own_past,
+    all_rows,
+    knowing,
+    last_years,
+    only_cells,
+    places_known,
+    same,
+    tracked,
+    with_cells,
+    with_forecasts,
+    with_neighbours,
+    with_odd_prices,
+    with_stage,
+    without,
+)
 from models.alternatives import (
     Boosted,
     ManyThresholds,
@@ -31,25 +46,15 @@ from models.targets import TARGETS
 
 __all__ = ["IDEAS", "ODD_PRICES", "REFERENCE", "TRUTHS", "Idea", "ideas_named"]
 
-Features = Sequence[str]
 OWN_RECORD = ("trade_drop_rate", "trade_severe_rate", "trade_drops_5y", "trade_years_since_drop")
 BUYERS = ("trade_effective_buyers", "trade_steady_frac", "trade_regular_frac", "trade_buyer_spread")
 # A supplier whose exports swing more, that is smaller or sells to fewer regular buyers was never the safer one.
 RISING = ("trade_volatility_5y", "trade_volatility_10y", "trade_usual_change_10y", "trade_buyer_spread")
 FALLING = ("trade_tonnes", "trade_regular_frac", "trade_steady_frac", "trade_share_3y")
-KNOWN_PLACES = "hazards_hit_13w"
 ODD_PRICES = "odd_prices"
 # Columns beside the features that tell of the target year itself: for ceilings only.
 TRUTHS = ("true_world_ratio", "true_supplier_ratio")
 A_YEAR = pd.Timedelta(days=365.25)
-
-
-def _same(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    return list(names), panel
-
-
-def _all_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows
 
 
 @dataclass(frozen=True)
@@ -68,67 +73,14 @@ class Idea:
     name: str
     sentence: str
     make: Callable[[Features, str], Model]
-    inputs: Callable[[Features, pd.DataFrame], tuple[list[str], pd.DataFrame]] = _same
-    learn: Callable[[pd.DataFrame], pd.DataFrame] = _all_rows
+    inputs: Callable[[Features, pd.DataFrame], tuple[list[str], pd.DataFrame]] = same
+    learn: Callable[[pd.DataFrame], pd.DataFrame] = all_rows
     needs: str = ""
     adds: str = ""
 
 
 def _boosted(names: Features, target: str, **how: object) -> Model:
     return Boosted(names, **how)  # type: ignore[arg-type]
-
-
-def _without(left_out: Sequence[str], names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    return [name for name in names if name not in left_out], panel
-
-
-def _against_own_past(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    ordered = panel.sort_values("as_of")
-    past = ordered.groupby(["mineral", "supplier"])[list(names)].transform(lambda column: column.expanding().mean())
-    own = (panel[list(names)] - past.reindex(panel.index)).add_suffix("_vs_own_past")
-    return [*names, *own.columns], pd.concat([panel, own], axis=1)
-
-
-def _places_known(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    own = {feature.name for feature in features_of() if feature.name.startswith("hazards_")}
-    is_known = panel[KNOWN_PLACES].notna().astype("float64")
-    return [name for name in names if name not in own] + ["places_known"], panel.assign(places_known=is_known)
-
-
-def _knowing(truths: Sequence[str], names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    return [*names, *truths], panel
-
-
-def _with_cells(level: str, names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    return [*names, *cell_features(level)], panel
-
-
-def _with_neighbours(
-    columns: Callable[[pd.DataFrame], pd.DataFrame], names: Features, panel: pd.DataFrame
-) -> tuple[list[str], pd.DataFrame]:
-    found = columns(panel)
-    return [*names, *found.columns], panel.join(found)
-
-
-def _with_odd_prices(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    return [*names, *ODD_PRICE_COLUMNS], panel
-
-
-def _only_cells(level: str, names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    return cell_features(level), panel
-
-
-def _with_forecasts(level: str, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows[cell_features(level)].notna().all(axis=1)]
-
-
-def _with_stage(names: Features, panel: pd.DataFrame) -> tuple[list[str], pd.DataFrame]:
-    is_refined = panel["stage"].eq("processing").astype("float64")
-    return [*names, "is_refined"], panel.assign(is_refined=is_refined)
-
-
-def _last_years(years: int, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["target_year"] > rows["target_year"].max() - years]
 
 
 def _never_seen(names: Features, target: str, *, column: str) -> Model:
@@ -149,10 +101,6 @@ def _large(rows: pd.DataFrame) -> np.ndarray:
     return np.clip(rows["share"].to_numpy() / TRACKED_SHARE_FRAC, 0.3, 1.0)
 
 
-def _tracked(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["share"] >= TRACKED_SHARE_FRAC]
-
-
 def _three(names: Features) -> list[Callable[[], Model]]:
     return [partial(Boosted, names), partial(random_trees, names), partial(linear_in_ranks, names)]
 
@@ -164,9 +112,9 @@ IDEAS = (
         "without-buyer-history",
         "Without what buyers did over five years: how much of today's skill that is.",
         _boosted,
-        partial(_without, (*BUYERS, "trade_usual_change_10y")),
+        partial(without, (*BUYERS, "trade_usual_change_10y")),
     ),
-    Idea("without-own-record", "Without how often the pair fell before.", _boosted, partial(_without, OWN_RECORD)),
+    Idea("without-own-record", "Without how often the pair fell before.", _boosted, partial(without, OWN_RECORD)),
     Idea("eight-seeds", "The mean of eight boosters with other seeds.", partial(_boosted, seeds=8)),
     Idea(
         "small-trees",
@@ -194,16 +142,16 @@ IDEAS = (
     ),
     Idea("recent-years-more", "A year back counts 7 % less.", partial(_boosted, weights=_recent)),
     Idea("large-pairs-more", "Pairs under 1 % of world exports count less.", partial(_boosted, weights=_large)),
-    Idea("tracked-pairs-only", "Learned from pairs of at least 1 % only.", _boosted, learn=_tracked),
+    Idea("tracked-pairs-only", "Learned from pairs of at least 1 % only.", _boosted, learn=tracked),
     Idea(
         "ranked-within-pairs",
         "A second booster ranks the years of each pair; both joined on earlier years.",
         lambda names, target: RankedWithinPairs(names),
     ),
-    Idea("against-own-past", "Each feature also against the pair's own mean so far.", _boosted, _against_own_past),
+    Idea("against-own-past", "Each feature also against the pair's own mean so far.", _boosted, against_own_past),
     Idea("never-safer", "More swing never lowers the risk, more size never raises it.", _monotone),
-    Idea("five-years", "Learned from the last five target years only.", _boosted, learn=partial(_last_years, 5)),
-    Idea("ten-years", "Learned from the last ten target years only.", _boosted, learn=partial(_last_years, 10)),
+    Idea("five-years", "Learned from the last five target years only.", _boosted, learn=partial(last_years, 5)),
+    Idea("ten-years", "Learned from the last ten target years only.", _boosted, learn=partial(last_years, 10)),
     Idea(
         "minerals-never-seen",
         "Each mineral by a model that learned nothing of it.",
@@ -214,10 +162,10 @@ IDEAS = (
         "Each supplier by a model that learned nothing of it.",
         partial(_never_seen, column="supplier"),
     ),
-    Idea("three-years", "Learned from the last three target years only.", _boosted, learn=partial(_last_years, 3)),
-    Idea("eight-years", "Learned from the last eight target years only.", _boosted, learn=partial(_last_years, 8)),
-    Idea("fifteen-years", "Learned from the last fifteen target years only.", _boosted, learn=partial(_last_years, 15)),
-    Idea("stage-told", "Whether the product is refined, as a feature.", _boosted, _with_stage),
+    Idea("three-years", "Learned from the last three target years only.", _boosted, learn=partial(last_years, 3)),
+    Idea("eight-years", "Learned from the last eight target years only.", _boosted, learn=partial(last_years, 8)),
+    Idea("fifteen-years", "Learned from the last fifteen target years only.", _boosted, learn=partial(last_years, 15)),
+    Idea("stage-told", "Whether the product is refined, as a feature.", _boosted, with_stage),
     Idea(
         "stage-corrected",
         "One booster of all, corrected by a few trees for ores and for refined products each.",
@@ -232,74 +180,74 @@ IDEAS = (
         "buyers-summed",
         "Tonnes to each buyer forecast by one pooled booster, summed up; a curve fitted on earlier years.",
         lambda names, target: linear_in_ranks(names),
-        partial(_only_cells, "importer"),
-        partial(_with_forecasts, "importer"),
+        partial(only_cells, "importer"),
+        partial(with_forecasts, "importer"),
         adds="importer",
     ),
     Idea(
         "buyers-told",
         "The reference, told what the buyers' forecasts add up to.",
         _boosted,
-        partial(_with_cells, "importer"),
+        partial(with_cells, "importer"),
         adds="importer",
     ),
     Idea(
         "codes-summed",
         "Tonnes of each product code forecast by one pooled booster, summed up; a curve fitted on earlier years.",
         lambda names, target: linear_in_ranks(names),
-        partial(_only_cells, "hs_code"),
-        partial(_with_forecasts, "hs_code"),
+        partial(only_cells, "hs_code"),
+        partial(with_forecasts, "hs_code"),
         adds="hs_code",
     ),
     Idea(
         "codes-told",
         "The reference, told what the product codes' forecasts add up to.",
         _boosted,
-        partial(_with_cells, "hs_code"),
+        partial(with_cells, "hs_code"),
         adds="hs_code",
     ),
     Idea(
         "by-products-told",
         "Told what the supplier's exports did of the metals it is a by-product of, and of its own by-products.",
         _boosted,
-        partial(_with_neighbours, neighbours.by_products),
+        partial(with_neighbours, neighbours.by_products),
     ),
     Idea(
         "others-told",
         "Told the mean level and growth of the supplier's other minerals and of the mineral's other suppliers.",
         _boosted,
-        partial(_with_neighbours, neighbours.others),
+        partial(with_neighbours, neighbours.others),
     ),
     Idea(
         "shocks-apart",
         "World demand, the mineral's own market and the pair's own change told apart.",
         _boosted,
-        partial(_with_neighbours, neighbours.shocks),
+        partial(with_neighbours, neighbours.shocks),
     ),
     Idea(
         "odd-prices-told",
         "Told how odd the pair's latest prices per tonne are, as a wrong quantity makes an event of the years after.",
         _boosted,
-        _with_odd_prices,
+        with_odd_prices,
         adds=ODD_PRICES,
     ),
     Idea(
         "ceiling-world-total",
         "No forecast: told the mineral's world exports of the target year against the three years before.",
         _boosted,
-        partial(_knowing, TRUTHS[:1]),
+        partial(knowing, TRUTHS[:1]),
     ),
     Idea(
         "ceiling-supplier-total",
         "No forecast: told also the value of all the supplier's exports of other minerals in the target year.",
         _boosted,
-        partial(_knowing, TRUTHS),
+        partial(knowing, TRUTHS),
     ),
     Idea(
         "places-known",
         "Of hazards only whether the catalogue knows a place of the pair: what is hindsight in that family.",
         _boosted,
-        _places_known,
+        places_known,
         needs=KNOWN_PLACES,
     ),
 )

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ml.experiments.cells import LEVELS, cell_features
-from ml.experiments.ideas import KNOWN_PLACES, TRUTHS
+from ml.experiments.ideas import TRUTHS
+from ml.experiments.inputs import KNOWN_PLACES
 from ml.experiments.neighbours import LEVEL, VALUE, WORLD
 from ml.experiments.odd_prices import COLUMNS
 

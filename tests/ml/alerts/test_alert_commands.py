@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,3 +214,9 @@ def test_the_packaged_and_own_rules_are_checked(alerts: Alerts, home: Path, monk
     monkeypatch.delenv("NOT_SET_HERE", raising=False)
     code, text = alerts("check-rules", "--strict")
     assert (code, "PROBLEM" in text) == (4, True)
+
+
+def test_what_cron_calls_every_few_minutes_loads_no_models_and_no_charts() -> None:
+    code = "import sys, ml.alert_commands; print(*({'altair', 'lightgbm', 'mlflow', 'sklearn'} & set(sys.modules)))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == ""
