@@ -47,7 +47,7 @@ def measured_skill(scores: Mapping[str, Any], command: str) -> dict[str, Any]:
     return {
         "onset_auc": onset["roc_auc"],
         "when": onset["when"],
-        "when_pair_history": models["pair_history"]["when"],
+        "when_persistence": models["persistence"]["when"],
         "ece": onset["expected_calibration_error"]["value"],
         "source": command,
     }

@@ -261,13 +261,13 @@ def test_who_and_when_are_told_with_the_measured_numbers():
     page = words(render())
     assert "ranked them rightly 74 times in 100 (95 % interval 72 to 77)" in page
     assert "it says little about timing" in page
-    assert "55 times in 100 (95 % interval 53 to 58). Below 50 is no mistake" in page
+    assert "55 times in 100 (95 % interval 53 to 58)." in page
     assert "2.1 percentage points off" in page
     assert "oresight backtest --target supply_drop" in page
     better = SCORES | {"when": {"value": 0.66, "low": None, "high": None}}
     assert "it says something about timing" in words(render(scores=better))
-    held = SCORES | {"when_pair_history": {"value": 0.25, "low": 0.2, "high": 0.31}}
-    assert "the pair's own record 25 times in 100 (95 % interval 20 to 31)" in words(render(scores=held))
+    held = SCORES | {"when_persistence": {"value": 0.49, "low": 0.42, "high": 0.56}}
+    assert "the last known year alone does so 49 times in 100 (95 % interval 42 to 56)" in words(render(scores=held))
 
 
 @pytest.mark.parametrize("scores", [None, {}])
