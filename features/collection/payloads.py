@@ -20,7 +20,18 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Origin", "Payload", "Release", "keep", "kept", "quarantine", "quarantined", "sha256_of", "take_out"]
+__all__ = [
+    "Origin",
+    "Payload",
+    "Release",
+    "keep",
+    "kept",
+    "kept_as",
+    "quarantine",
+    "quarantined",
+    "sha256_of",
+    "take_out",
+]
 
 QUARANTINE = "quarantine"
 
@@ -112,6 +123,11 @@ def take_out(root: Path, payload: Payload, *, reason: str, now: dt.datetime) -> 
     moved = quarantine(root, payload.source, payload.path, reason=reason, origin=payload.origin, now=now)
     _remove(root / payload.source, payload.sha256)
     return moved
+
+
+def kept_as(root: Path, source: str, sha256: str) -> Payload | None:
+    """Give the kept file with these bytes; None where there is none."""
+    return _read_note(root / source / f"{sha256}.json")
 
 
 def kept(root: Path, source: str) -> list[Payload]:

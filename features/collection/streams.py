@@ -49,11 +49,20 @@ def take_stream(store: Store, module: ModuleType, file: Loaded, *, now: dt.datet
         keep: whether the file's bytes are to be kept; those kept already are not.
 
     Raises:
-        BadInput: an item is dated after `now`.
+        BadInput: an item is dated after `now`, or an archive was read under another name before.
     """
     source, where = module.SPEC.name, str(file.path)
     root = payload_folder(store)
-    is_anew = keep and (root / source / f"{file.sha256}.json").exists()
+    before = payloads.kept_as(root, source, file.sha256) if keep else None
+    is_anew = before is not None
+    if before is not None and file.harvest.polls is None and before.file != file.path.name:
+        # The name says whose archive it is, and the same bytes are kept under one name: a rebuild would lose the other.
+        raise BadInput(
+            where=where,
+            expected="an archive of its own for each feed",
+            found=f"the very bytes that were read as {before.file}",
+            remedy="One of the two is another feed's: fetch this one's own archive.",
+        )
     fresh = fresh_items(store, file.harvest.tables["news"], now=now)
     late = fresh[fresh["available_at"] > pd.Timestamp(now)]
     if len(late):

@@ -218,6 +218,24 @@ def test_the_weeks_of_an_archive_are_flagged_known_on_the_monday_after_and_can_b
     assert weeks(store, "2020-07-20")["desk", "07-13"] == (3, 2, 0, 0, True)
 
 
+def test_an_archive_of_one_feed_is_not_taken_for_another(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("features.collection.SOURCES", ("news",))
+    body = rss(dated("Cobalt ban", "Wed, 04 Nov 2026 03:33:16 GMT"))
+    ingest(store, "news", archive(tmp_path / "desk.xml", body), now=NOW)
+    before = store.digest(as_of=NOW)
+    with pytest.raises(BadInput, match=r"wire\.xml: expected an archive of its own.*read as desk\.xml"):
+        ingest(store, "news", archive(tmp_path / "wire.xml", body), now=NOW)
+    assert store.digest(as_of=NOW) == before
+    # The same file once more is no news, and a rebuild gives what there is.
+    assert ingest(store, "news", tmp_path / "desk.xml", now=NOW).added == {
+        "news": 0,
+        "news_links": 0,
+        "news_coverage": 0,
+    }
+    rebuilding.rebuild(store, now=NOW)
+    assert store.digest(as_of=NOW) == before
+
+
 def test_an_archive_changes_nothing_of_what_was_known_of_a_polled_week(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
