@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,6 +38,21 @@ def leave_a_mark(path: Path) -> str:
     time.sleep(0.2)
     path.touch()
     return path.name
+
+
+def wait_for_ever(mark: Path) -> None:
+    aside = mark.with_suffix(".part")
+    aside.write_text(str(os.getpid()))
+    aside.replace(mark)
+    time.sleep(600)
+
+
+def until(told: Callable[[], Any], seconds: float = 30) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := told()):
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.05)
+    return found
 
 
 def test_one_worker_works_in_this_process_and_in_order() -> None:
@@ -73,8 +92,37 @@ def test_an_error_reaches_the_caller(workers: int) -> None:
 
 
 @pytest.mark.slow
-def test_after_an_error_what_has_not_begun_does_not_begin(tmp_path: Path) -> None:
-    paths = [tmp_path / "bad", *(tmp_path / f"good{number:02}" for number in range(40))]
+def test_after_an_error_nothing_more_begins(tmp_path: Path) -> None:
+    paths = [tmp_path / "bad", *(tmp_path / f"good{number}" for number in range(4))]
     with pytest.raises(ValueError, match="bad is wrong"):
         list(run_partitions(leave_a_mark, paths, workers=2))
-    assert len(list(tmp_path.iterdir())) < 20
+    # The one that was at work beside it.
+    assert [path.name for path in tmp_path.iterdir()] == ["good0"]
+
+
+@pytest.mark.slow
+def test_when_the_caller_stops_nothing_more_begins(tmp_path: Path) -> None:
+    found = run_partitions(leave_a_mark, [tmp_path / f"good{number}" for number in range(8)], workers=2)
+    next(found)
+    found.close()  # type: ignore[attr-defined]
+    assert len(list(tmp_path.iterdir())) <= 4
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_process_that_is_killed(tmp_path: Path, repo_root: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from ml.engine import run_partitions\n"
+        "from tests.ml.test_engine import wait_for_ever\n"
+        "if __name__ == '__main__':\n"
+        "    list(run_partitions(wait_for_ever, [Path(name) for name in sys.argv[1:]], workers=2))\n"
+    )
+    (tmp_path / "main.py").write_text(code)
+    marks = [tmp_path / "one", tmp_path / "two"]
+    command = [sys.executable, str(tmp_path / "main.py"), *map(str, marks)]
+    parent = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(repo_root)})
+    try:
+        processes = [int(until(lambda mark=mark: mark.exists() and mark.read_text())) for mark in marks]
+    finally:
+        parent.kill()
+        parent.wait()
+    assert until(lambda: not any(Path(f"/proc/{process}").exists() for process in processes))
