@@ -41,7 +41,7 @@ def publish(
 
     result = publish_commands.publish_chosen(run_id=run, as_of=as_of, every=every, to=to, home=home, say=say)
     print_json(result) if as_json else publish_commands.print_published(result)
-    if code := max(sink["exit_code"] for sink in result["sinks"]):
+    if code := max((sink["exit_code"] for sink in result["sinks"]), default=0):
         raise typer.Exit(code)
 
 

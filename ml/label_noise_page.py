@@ -43,12 +43,14 @@ CEILING = (
     "difference may be too small as well.\n"
 )
 SLIPS = (
-    "An outcome that is another one once tonnes at odd prices are put right is likely a slip of quantity: nothing was "
+    "An outcome that is another one once tonnes at odd prices are put right is often a slip of quantity: nothing was "
     "supplied less. Here are forecasts of the champion's booster (uncalibrated, {origins}, onset rows of the current "
-    "year) on all rows, on those whose outcome stays, and on those where it turns round. The last two columns are what "
-    "the same booster gains when it is told how odd the latest prices are (`oresight experiment odd-prices-told`): "
-    "**where that gain lies in the rows that turn round, it foresees slips of the label and no disruption**, and is no "
-    "reason to keep the idea.\n"
+    "year) on all rows, by label and by the outcome at usual prices, on the rows whose outcome stays, and on those "
+    "where it turns round. Rows that are left out by their outcome take a little of any skill with them; to settle "
+    "them anew is the harsher count, as model and pair history learned the labels as they are. The last two columns "
+    "are what the same booster gains when it is told how odd the latest prices are (`oresight experiment "
+    "odd-prices-told`): **where that gain lies in the rows that turn round, it foresees slips of the label and no "
+    "disruption**, and is no reason to keep the idea.\n"
 )
 FACTOR = (
     "For noise that depends on the class alone, a measured AUC lies at 0.5 plus a factor times the distance of the "

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ml.experiments.ideas import REFERENCE, ideas_named
-from ml.experiments.odd_prices import ratios_at_usual_prices
+from ml.experiments.odd_prices import SETTLED, STAYS, ratios_at_usual_prices, with_outcomes
 from ml.experiments.trial import SPAN, measure, predictions_of
 from ml.knowledge import Knowledge
 from ml.studies import checked_origins
@@ -21,35 +22,41 @@ __all__ = ["FACTORS", "TOLD", "slip_scores", "split_scores"]
 # The idea that is told of odd prices: what it gains shows where such a gain lies.
 TOLD = "odd-prices-told"
 FACTORS = (3, 10)
-PARTS = ("all rows", "the same outcome at usual prices", "another outcome at usual prices")
+PARTS = (
+    "all rows",
+    "all rows, settled at usual prices",
+    "the same outcome at usual prices",
+    "another outcome at usual prices",
+)
 METRICS = ("roc_auc", "average_precision", "brier_skill")
 
 
 def split_scores(
     own: pd.DataFrame, told: pd.DataFrame, usual: pd.DataFrame, target: str, *, draws: int
 ) -> list[dict[str, Any]]:
-    """Score forecasts on all rows, on those whose outcome usual prices leave as it is, and on those they turn round.
+    """Score forecasts on all rows, by label and by the outcome at usual prices, and apart where the two differ.
 
     Args:
-        own: forecasts of the reference as `ml.experiments.trial.at_origin` gives them; `told` those of the idea.
+        own: forecasts of the reference as `ml.experiments.trial.at_origin` gives them; `told` those of the idea, of
+            the same rows in the same order.
         usual: what `ratios_at_usual_prices` gave.
 
     Returns:
         One row per part: target, rows, n, events, `METRICS` of the reference and `told_<metric>_gain`; without figures
         where a part holds one class only.
     """
-    key = ["mineral", "supplier", "target_year"]
-    table = own.assign(target_year=own["as_of"].dt.year).merge(usual, on=key, how="left", validate="many_to_one")
-    event = table["usual_ratio"].lt(TARGETS[target].ratio).astype("float64").where(table["usual_ratio"].notna())
-    is_same = event.eq(table["label"]).to_numpy()
+    table = with_outcomes(own.assign(target_year=own["as_of"].dt.year), usual, target)
+    stays, every, label = table[STAYS].to_numpy(), np.ones(len(own), dtype=bool), own["label"]
+    anew = table[SETTLED].where(label.notna())
+    cases = (every, label), (every, anew), (stays, label), (~stays, label)
     found = []
-    for name, rows in zip(PARTS, (is_same | True, is_same, event.notna().to_numpy() & ~is_same), strict=True):
-        base = own[rows].reset_index(drop=True)
+    for name, (rows, outcome) in zip(PARTS, cases, strict=True):
+        base, gained = (each.assign(label=outcome)[rows].reset_index(drop=True) for each in (own, told))
         part = base[base["onset"].astype("bool") & base["label"].notna()]
         row: dict[str, Any] = {"target": target, "rows": name, "n": len(part), "events": int(part["label"].sum())}
         if part["label"].nunique() == 2:
             scores = measure(base, None, draws=draws)
-            gains = measure(told[rows].reset_index(drop=True), base, draws=draws)
+            gains = measure(gained, base, draws=draws)
             row |= {metric: scores[metric] for metric in METRICS}
             row |= {f"told_{metric}_gain": gains[f"{metric}_gain"] for metric in METRICS}
         found.append(row)

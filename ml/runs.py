@@ -79,6 +79,7 @@ def find_run(settings: Settings, as_of: dt.datetime | None) -> Run:
 
     Raises:
         OresightError: there is none.
+        BadInput: a file that says so is broken.
     """
     if as_of is None:
         run = current_run(settings)

@@ -50,15 +50,17 @@ def replay(
     for year, dates in _by_year(mondays(first, last)).items():
         say(f"Looking at the {len(dates)} Mondays of {year}")
         panel_of_year = knowledge.panel([dates[0] - WEEK, *dates])
-        panels, forecasts_of = _by_date(panel_of_year), _by_date(_forecast(served, panel_of_year))
-        before = forecasts_of[pd.Timestamp(dates[0] - WEEK)]
+        forecast = _forecast(served, panel_of_year)
+        panels, forecasts_of, nothing = _by_date(panel_of_year), _by_date(forecast), forecast.iloc[:0]
+        before = forecasts_of.get(pd.Timestamp(dates[0] - WEEK), nothing)
         for as_of in dates:
             panel = panels[pd.Timestamp(as_of)]
             week = min(as_of.isocalendar().week, 52)
             if week not in profiles_by_week:
                 like = profiles.like_dates(as_of, served.trained_as_of)
                 profiles_by_week[week] = profiles.profile(knowledge.panel(like), names)
-            given = forecasts_of[pd.Timestamp(as_of)]
+            # Where all of a week is abstained from, there is no forecast of it.
+            given = forecasts_of.get(pd.Timestamp(as_of), nothing)
             both = _with_last_week(given, before)
             issued.append(given)
             rows = [

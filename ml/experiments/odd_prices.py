@@ -13,11 +13,14 @@ import pandas as pd
 from features.exports import ExportTable, known_exports
 from features.signals.trade import drop_ratio, log_ratio
 from ml.label_noise import at_usual_prices
+from models.targets import TARGETS
 
-__all__ = ["COLUMNS", "FACTOR", "odd_price_columns", "ratios_at_usual_prices"]
+__all__ = ["COLUMNS", "FACTOR", "SETTLED", "STAYS", "odd_price_columns", "ratios_at_usual_prices", "with_outcomes"]
 
 # A price this many times the pair's usual one is odd.
 FACTOR = 3
+# What `with_outcomes` adds.
+STAYS, SETTLED = "stays_at_usual_prices", "label_at_usual_prices"
 COLUMNS = ("odd_price_last", "odd_price_reference", "odd_price_3y", "odd_price_10y")
 
 
@@ -38,7 +41,7 @@ def _described(table: ExportTable) -> pd.DataFrame:
             "odd_price_last": off[:, -1],
             "odd_price_reference": log_ratio(told[:, -2:].mean(axis=1), usual[:, -2:].mean(axis=1)),
             "odd_price_3y": np.nanmax(np.abs(off[:, -3:]), axis=1),
-            "odd_price_10y": np.nanmean(np.abs(off[:, -10:]) > 0, axis=1),
+            "odd_price_10y": np.nanmean(np.where(np.isnan(off), np.nan, off != 0)[:, -10:], axis=1),
         }
     return table.pairs.to_frame(index=False).assign(**columns)
 
@@ -52,7 +55,8 @@ def odd_price_columns(exports: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
 
     Returns:
         mineral, supplier, as_of and `COLUMNS`: the log of the last known year; of the mean of the last two, which the
-        reference of the target year holds; the largest of three years; the share of odd years among ten.
+        reference of the target year holds; the largest of three years; the share of odd years among those of the last
+        ten in which it sold something.
     """
     found = [
         _described(ExportTable.of(known_exports(exports, moment))).assign(as_of=moment)
@@ -72,3 +76,19 @@ def ratios_at_usual_prices(exports: pd.DataFrame, factor: float) -> pd.DataFrame
     names = table.pairs.to_frame(index=False)
     years = [names.assign(target_year=int(year), usual_ratio=ratios[:, at]) for at, year in enumerate(table.years)]
     return pd.concat(years, ignore_index=True)
+
+
+def with_outcomes(table: pd.DataFrame, usual: pd.DataFrame, target: str) -> pd.DataFrame:
+    """Add the outcome at usual prices, `SETTLED` (1 or 0), and whether it is the label, `STAYS`.
+
+    Where there is no outcome at usual prices it is the label.
+
+    Args:
+        table: mineral, supplier, target_year, label.
+        usual: what `ratios_at_usual_prices` gave.
+    """
+    key = ["mineral", "supplier", "target_year"]
+    ratio = table[key].merge(usual, on=key, how="left", validate="many_to_one")["usual_ratio"].to_numpy()
+    label = table["label"].to_numpy(dtype="float64")
+    settled = np.where(np.isnan(ratio), label, (ratio < TARGETS[target].ratio).astype("float64"))
+    return table.assign(**{SETTLED: settled, STAYS: np.isnan(label) | (settled == label)})

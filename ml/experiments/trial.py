@@ -95,12 +95,17 @@ def labelled(knowledge: Knowledge, origins: Sequence[Origin], target: str) -> pd
 def with_additions(knowledge: Knowledge, rows: pd.DataFrame, names: Iterable[str], folder: Path) -> pd.DataFrame:
     """Join to each row what ideas add (`Idea.adds`); additions that are kept in `folder` are not made again."""
     key = ["mineral", "supplier", "as_of"]
+    dates = ",".join(sorted(moment.date().isoformat() for moment in rows["as_of"].unique()))
     for name in sorted(names):
-        kept = folder / f"added-{name}.parquet"
-        if not kept.exists() and name == ODD_PRICES:
-            odd_price_columns(knowledge.exports, rows["as_of"]).to_parquet(kept)
-        elif not kept.exists():
-            cell_columns(knowledge.tables["trade"], knowledge.catalog, rows[key], name).to_parquet(kept)
+        # Those of other dates lack rows, and columns of cells are learned from all dates there are.
+        kept = folder / f"added-{name}-{hashlib.sha256(dates.encode()).hexdigest()[:8]}.parquet"
+        if not kept.exists():
+            aside = kept.with_suffix(".part")
+            if name == ODD_PRICES:
+                odd_price_columns(knowledge.exports, rows["as_of"]).to_parquet(aside)
+            else:
+                cell_columns(knowledge.tables["trade"], knowledge.catalog, rows[key], name).to_parquet(aside)
+            aside.replace(kept)
         rows = rows.merge(pd.read_parquet(kept), on=key, how="left", validate="many_to_one")
     return rows
 

@@ -14,12 +14,13 @@ from functools import partial
 import pandas as pd
 
 from ml.experiments.ideas import Idea
+from ml.experiments.odd_prices import STAYS
 from ml.experiments.trial import SPAN
 from models.calibrated import CalibratedBoosting
 from models.combinations import NeverSeen
 from models.model import Model
 
-__all__ = ["CRISES", "LATE_CRISES", "LINES", "ORDINARY", "STAYS", "Line", "Years", "crisis_name", "variants"]
+__all__ = ["CRISES", "LATE_CRISES", "LINES", "ORDINARY", "Line", "Years", "crisis_name", "variants"]
 
 Years = tuple[int, int]
 FOLDS = 4
@@ -28,8 +29,6 @@ CRISES = ((2008, 2009), (2014, 2016))
 # The pandemic and the war: forecast as the published backtest does, which shows these years; nothing is chosen on them.
 LATE_CRISES = ((2020, 2020), (2022, 2022))
 ORDINARY = "ordinary"
-# Whether the outcome is the same once tonnes at odd prices are put right.
-STAYS = "stays_at_usual_prices"
 
 
 def _calibrated(names: Sequence[str], target: str) -> Model:
@@ -75,6 +74,7 @@ class Line:
         flag: a column that must be true, or false with `is_flag` false; empty for none.
         years: spans of target years scored, first and last of each; `but` takes some out again.
         against: the variant on the same rows that a gain is told to; empty for none.
+        is_settled_anew: whether outcomes are those at usual prices, and not the labels.
     """
 
     group: str
@@ -85,6 +85,7 @@ class Line:
     years: tuple[Years, ...] = (SPAN,)
     but: tuple[Years, ...] = ()
     against: str = ""
+    is_settled_anew: bool = False
 
     def rows(self, table: pd.DataFrame) -> pd.Series:
         """Tell which rows of the forecasts belong, among onset rows."""
@@ -129,8 +130,9 @@ def _lines(last: int) -> tuple[Line, ...]:
     ):
         found += [Line("Pairs", yes, flag=flag), Line("Pairs", no, flag=flag, is_flag=False)]
     found += [
+        Line("Outcomes", "all onset rows, settled at usual prices", is_settled_anew=True),
         Line("Outcomes", "the outcome stays at usual prices", flag=STAYS),
-        Line("Outcomes", "it turns round: likely a slip of quantity", flag=STAYS, is_flag=False),
+        Line("Outcomes", "it turns round: often a slip of quantity", flag=STAYS, is_flag=False),
     ]
     return tuple(found)
 

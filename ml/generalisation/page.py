@@ -41,9 +41,10 @@ MEANING = (
     f"what is mined or imports at least {100 * TRANSIT_IMPORTS_PER_EXPORT:.0f} % of what it exports. With embedded "
     "data alone production is known from 2020 on, so that re-exports alone decide before.\n"
     "- **Outcomes**: an outcome turns round where it is another one once tonnes at an odd price are put right, "
-    f"{FACTOR} times off the pair's usual one. Many are slips of quantity: a figure that is wrong makes a drop of the "
-    "years after it, and foretells it. **The line in which outcomes stay says how well changes of supply are "
-    "foreseen**; the headline has both. See [label noise](label-noise.md).\n"
+    f"{FACTOR} times off the pair's usual one. Many are slips of quantity, others a product that changed: a figure "
+    "that is wrong makes a drop of the years after it, and foretells it. How much of the skill that is depends on the "
+    "count: the rows that turn round can be left out, or settled at usual prices, which is harsher, as model and pair "
+    "history learned the labels as they are. See [label noise](label-noise.md).\n"
 )
 
 

@@ -16,16 +16,16 @@ from features.panel import SIGNALS
 from ml import scores as sc
 from ml import tracking
 from ml.experiments.ideas import Idea
-from ml.experiments.odd_prices import FACTOR, ratios_at_usual_prices
+from ml.experiments.odd_prices import FACTOR, SETTLED, ratios_at_usual_prices, with_outcomes
 from ml.experiments.trial import SPAN, opened, predictions_of
-from ml.generalisation.lines import CRISES, LATE_CRISES, LINES, ORDINARY, STAYS, Line, Years, crisis_name, variants
+from ml.generalisation.lines import CRISES, LATE_CRISES, LINES, ORDINARY, Line, Years, crisis_name, variants
 from ml.knowledge import Knowledge
 from ml.origins import Origin
 from ml.settings import load_settings
 from ml.studies import checked_origins
 from models.targets import TARGETS
 
-__all__ = ["METRICS", "coherent", "drawn_figures", "figures", "forecasts", "lines_of", "study", "told", "with_outcomes"]
+__all__ = ["METRICS", "coherent", "drawn_figures", "figures", "forecasts", "lines_of", "study", "told"]
 
 METRICS = {
     "roc_auc": "AUC",
@@ -106,11 +106,13 @@ def lines_of(found: Forecasts, target: str, *, draws: int, lines: Sequence[Line]
 
     Args:
         found: forecasts by (variant, target): `KEY`, target_year, label, onset, is_major, is_transit, probability,
-            pair_history.
+            pair_history, and the columns of `ml.experiments.odd_prices.with_outcomes`.
     """
     found_lines = []
     for line in lines:
         table = found[line.variant, target]
+        if line.is_settled_anew:
+            table = table.assign(label=table[SETTLED].where(table["label"].notna()))
         part = table[line.rows(table) & table["label"].notna()]
         about = {"target": target, "group": line.group, "line": line.name, "against": line.against}
         if part["label"].nunique() < 2:
@@ -139,19 +141,6 @@ def _attributes(knowledge: Knowledge, origins: Sequence[Origin]) -> pd.DataFrame
     signals = tuple(signal for signal in SIGNALS if signal.name in {"trade", PRODUCTION})
     panel = Knowledge(knowledge.store, knowledge.as_of, signals).panel([origin.as_of for origin in origins])
     return panel[[*KEY, *ATTRIBUTES]]
-
-
-def with_outcomes(table: pd.DataFrame, usual: pd.DataFrame, target: str) -> pd.DataFrame:
-    """Add `STAYS`: whether the label is the outcome at usual prices, too; where that is unknown it is.
-
-    Args:
-        table: mineral, supplier, target_year, label.
-        usual: what `ml.experiments.odd_prices.ratios_at_usual_prices` gave.
-    """
-    key = ["mineral", "supplier", "target_year"]
-    ratio = table[key].merge(usual, on=key, how="left", validate="many_to_one")["usual_ratio"].to_numpy()
-    event = ratio < TARGETS[target].ratio
-    return table.assign(**{STAYS: np.isnan(ratio) | (event == table["label"].eq(1).to_numpy())})
 
 
 def _origins(spans: Sequence[Years], knowledge: Knowledge) -> list[Origin]:

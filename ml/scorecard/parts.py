@@ -53,7 +53,7 @@ class Asked:
 
     out: Path
     draws: int
-    as_of: str | None
+    as_of: str
     home: Path | None
     workers: int
 
@@ -71,6 +71,7 @@ def scorecard(
     Args:
         draws: bootstrap draws of the intervals.
         as_of: what is known for scoring, today by default; each forecast knows only its own past.
+        say: hears when a part is done; the parts' own lines go to standard error, as they come from other processes.
 
     Returns:
         The card of `ml.scorecard.tables`.
@@ -81,10 +82,13 @@ def scorecard(
     begun = time.monotonic()
     settings, now = load_settings(home), dt.datetime.now(UTC)
     moment = known_moment(as_of, now=now)
-    asked = Asked(out, draws, moment.date().isoformat() if as_of else None, home, settings.workers)
+    # One moment for all parts: the beginning of the day.
+    asked = Asked(out, draws, moment.date().isoformat(), home, settings.workers)
     seconds: dict[str, float] = {}
-    # The store and its tables are made once, before several parts ask for them.
+    # The store and MLflow's database are made once, before several parts ask for them at the same time.
     knowledge = opened(settings, None, asked.as_of, now=now, say=say)
+    with tracking.mlflow_at(settings):
+        pass
     told, lanes = {}, min(AT_A_TIME, settings.workers)
     for part, (found, took) in run_partitions(partial(_part, asked=asked), tuple(PARTS), workers=lanes):
         told[part], seconds[part] = found, took

@@ -48,8 +48,10 @@ def test_others_leave_the_pair_itself_out_and_large_ones_count_more(panel: pd.Da
 def test_shocks_of_the_world_the_mineral_and_the_pair_add_up(panel: pd.DataFrame) -> None:
     found = shocks(panel)
     assert list(found) == list(SHOCKS)
-    # Each mineral counts once: the median of 0.1, 0.3 and -0.2.
+    # Each mineral counts once, however many suppliers it has: the median of 0.3, 0.1 and -0.2.
     assert found["world_growth_of_minerals"].to_list() == pytest.approx([0.1, 0.1, 0.1, 0.1, 0.7])
+    many = pd.concat([panel, *(panel.iloc[[1]].assign(supplier=name) for name in ("CHL", "PER", "ZMB"))])
+    assert shocks(many.reset_index(drop=True))["world_growth_of_minerals"].iloc[0] == pytest.approx(0.1)
     whole = found[["world_growth_of_minerals", "world_growth_apart", "pair_growth_apart"]].sum(axis=1)
     assert whole.to_list() == pytest.approx(panel["trade_growth_1y"].to_list())
     assert found.loc[0, "pair_level_apart"] == pytest.approx(-0.5 - 0.05)

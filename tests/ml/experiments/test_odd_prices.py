@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from features.catalog import load_catalog
 from features.exports import yearly_exports
-from ml.experiments.odd_prices import COLUMNS, odd_price_columns, ratios_at_usual_prices
+from ml import label_slips
+from ml.experiments.odd_prices import (
+    COLUMNS,
+    SETTLED,
+    STAYS,
+    odd_price_columns,
+    ratios_at_usual_prices,
+    with_outcomes,
+)
 from ml.label_slips import METRICS, PARTS, split_scores
 from tests.builders import flow, random_trade, rows, series, utc
 
@@ -30,7 +41,9 @@ def at(exports: pd.DataFrame, *dates: str) -> pd.DataFrame:
 
 
 def test_a_slip_is_told_while_the_reference_holds_it(exports: pd.DataFrame) -> None:
-    found = at(exports, "2007-07-16", "2008-07-21", "2009-07-20", "2010-07-19")
+    found = at(exports, "2007-07-16", "2008-07-21", "2009-07-20", "2010-07-19", "2011-07-18")
+    assert found.loc[("CHL", utc("2011-07-18")), "odd_price_3y"] == 0
+    assert found.loc[("CHL", utc("2011-07-18")), "odd_price_10y"] == pytest.approx(1 / 10)
     last = [found.loc[("CHL", utc(date)), "odd_price_last"] for date in ("2007-07-16", "2008-07-21", "2009-07-20")]
     assert last == pytest.approx([0.0, np.log(10), 0.0])
     assert found.loc[("CHL", utc("2009-07-20")), "odd_price_reference"] == pytest.approx(np.log(880 / 160))
@@ -38,7 +51,7 @@ def test_a_slip_is_told_while_the_reference_holds_it(exports: pd.DataFrame) -> N
     assert found.loc[("CHL", utc("2010-07-19")), "odd_price_3y"] == pytest.approx(np.log(10))
     assert found.loc[("CHL", utc("2010-07-19")), "odd_price_10y"] == pytest.approx(1 / 9)
     others = found.drop(index="CHL", level="supplier")[list(COLUMNS)]
-    assert len(others) == 8
+    assert len(others) == 10
     assert (others == 0).all(axis=None)
 
 
@@ -48,6 +61,24 @@ def test_an_outcome_that_the_slip_made_is_none_at_usual_prices(exports: pd.DataF
     # A price that is ten times off is none that is twenty times off.
     as_told = ratios_at_usual_prices(exports, 20).set_index(["supplier", "target_year"])["usual_ratio"]
     assert as_told["CHL", SLIP_YEAR + 1] == pytest.approx(80 / 320)
+
+
+@pytest.mark.parametrize(
+    ("target", "stays", "settled"),
+    [
+        ("supply_drop", [True, False, True, True], [1, 1, 1, 0]),
+        ("severe_supply_drop", [False, True, True, True], [0, 0, 1, 0]),
+    ],
+)
+def test_an_outcome_is_settled_at_usual_prices_where_there_are_any(
+    target: str, stays: list[bool], settled: list[float]
+) -> None:
+    table = pd.DataFrame(
+        {"mineral": "tin", "supplier": list("abcd"), "target_year": 2010, "label": [1.0, 0.0, 1.0, 0.0]}
+    )
+    usual = table[["mineral", "supplier", "target_year"]].assign(usual_ratio=[0.6, 0.65, np.nan, 0.9]).iloc[::-1]
+    found = with_outcomes(table, usual, target)
+    assert (found[STAYS].to_list(), found[SETTLED].to_list()) == (stays, settled)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -90,19 +121,52 @@ def test_rows_are_split_by_whether_the_outcome_stays() -> None:
     usual["usual_ratio"] = np.where(own["label"].eq(1) ^ turned, 0.5, 0.9)
     # What is told knows the outcome of the rows that turn, and nothing more of the others.
     told = own.assign(probability=np.where(turned, 0.05 + 0.9 * own["label"], own["probability"]))
-    every, same, other = split_scores(own, told, usual, "supply_drop", draws=20)
-    assert [row["rows"] for row in (every, same, other)] == list(PARTS)
-    assert (every["n"], same["n"], other["n"]) == (400, 300, 100)
+    every, anew, same, other = split_scores(own, told, usual, "supply_drop", draws=20)
+    assert [row["rows"] for row in (every, anew, same, other)] == list(PARTS)
+    assert (every["n"], anew["n"], same["n"], other["n"]) == (400, 400, 300, 100)
+    assert anew["events"] == same["events"] + other["n"] - other["events"]
+    assert anew["told_brier_skill_gain"]["value"] < 0 < anew["roc_auc"]["value"] < every["roc_auc"]["value"]
     assert same["events"] + other["events"] == every["events"] == own["label"].sum()
     assert same["told_brier_skill_gain"]["value"] == 0
     assert other["told_brier_skill_gain"]["value"] > every["told_brier_skill_gain"]["value"] > 0
     assert set(METRICS) <= set(same)
 
 
-def test_a_part_of_one_class_has_no_figures_and_a_row_without_price_is_in_neither_part() -> None:
+def test_a_part_of_one_class_has_no_figures_and_a_row_without_price_keeps_its_label() -> None:
     own = forecasts()
     usual = own[["mineral", "supplier"]].assign(target_year=own["as_of"].dt.year)
     usual["usual_ratio"] = np.where(own["label"].eq(1), 0.5, 0.9)
-    every, same, other = split_scores(own, own, usual.iloc[40:], "supply_drop", draws=20)
-    assert (every["n"], same["n"], other["n"]) == (400, 360, 0)
+    every, anew, same, other = split_scores(own, own, usual.iloc[40:], "supply_drop", draws=20)
+    assert (every["n"], same["n"], other["n"]) == (400, 400, 0)
+    assert anew["brier_skill"] == every["brier_skill"]
     assert "brier_skill" not in other
+
+
+def test_slips_are_told_per_factor_and_target_from_the_forecasts_of_both(
+    exports: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def predictions_of(knowledge: Any, ideas: Any, targets: Any, origins: Any, **_: Any) -> dict:
+        asked.extend(idea.name for idea in ideas)
+        # The idea knows the labels, the reference nothing.
+        own = forecasts().assign(supplier="CHL", mineral="cobalt", as_of=utc("2007-07-16")).head(1)
+        flat = pd.concat([own.assign(supplier=name, label=label) for name, label in (("CHL", 1.0), ("COD", 0.0))])
+        return {
+            (name, target): flat.assign(probability=0.3 if name == "reference" else flat["label"] * 0.8 + 0.1)
+            for name in ("reference", label_slips.TOLD)
+            for target in targets
+        }
+
+    monkeypatch.setattr(label_slips, "predictions_of", predictions_of)
+    monkeypatch.setattr(label_slips, "FACTORS", (3, 20))
+    known = SimpleNamespace(exports=exports, as_of=utc("2026-01-05").to_pydatetime())
+    rows = label_slips.slip_scores(known, draws=5, workers=1, say=lambda line: None)  # type: ignore[arg-type]
+    assert asked == ["reference", label_slips.TOLD]
+    assert [row["factor"] for row in rows] == [3] * 8 + [20] * 8
+    turned = [(row["factor"], row["target"]) for row in rows if row["rows"] == PARTS[3] and row["n"]]
+    # Chile's price is ten times off.
+    assert turned == [(3, "supply_drop"), (3, "severe_supply_drop")]
+    (first, *_) = rows
+    assert first["roc_auc"]["value"] == 0.5
+    assert first["told_brier_skill_gain"]["value"] > 0

@@ -12,12 +12,13 @@ from typer.testing import CliRunner
 
 from ml.cli_generalisation import app
 from ml.experiments.ideas import Idea
+from ml.experiments.odd_prices import SETTLED, STAYS
 from ml.experiments.trial import at_origin
 from ml.generalisation import curves, curves_page, page
 from ml.generalisation import study as studying
 from ml.generalisation.curves import QUARTERS, curve_ideas, quarter_of
-from ml.generalisation.lines import LINES, ORDINARY, STAYS, Line, variants
-from ml.generalisation.study import METRICS, coherent, figures, lines_of, with_outcomes
+from ml.generalisation.lines import LINES, ORDINARY, Line, variants
+from ml.generalisation.study import METRICS, coherent, figures, lines_of
 from ml.origins import Origin
 from models.targets import TARGETS
 from tests.builders import utc
@@ -85,7 +86,8 @@ def a_forecast(seed: int, n: int = 600) -> pd.DataFrame:
             "onset": rng.random(n) < 0.9,
             "is_major": rng.random(n) < 0.4,
             "is_transit": rng.random(n) < 0.2,
-            STAYS: rng.random(n) < 0.8,
+            STAYS: (stays := rng.random(n) < 0.8),
+            SETTLED: np.where(stays, label, 1 - label),
             "probability": np.clip(0.3 + 0.2 * (label - 0.3) + rng.normal(0, 0.15, n), 0.01, 0.99),
             "pair_history": 0.3,
         }
@@ -130,13 +132,17 @@ def test_lines_score_the_rows_they_name() -> None:
     pd.testing.assert_series_equal(small, onset & years.le(2018) & ~table["is_major"], check_names=False)
 
 
-@pytest.mark.parametrize(
-    ("target", "stays"), [("supply_drop", [True, False, True]), ("severe_supply_drop", [False, True, True])]
-)
-def test_an_outcome_stays_if_usual_prices_settle_it_alike_or_not_at_all(target: str, stays: list[bool]) -> None:
-    table = pd.DataFrame({"mineral": "tin", "supplier": list("abc"), "target_year": 2010, "label": [1.0, 0.0, 1.0]})
-    usual = table[["mineral", "supplier", "target_year"]].assign(usual_ratio=[0.6, 0.65, np.nan]).iloc[::-1]
-    assert with_outcomes(table, usual, target)[STAYS].to_list() == stays
+def test_a_line_can_settle_outcomes_anew_and_keeps_what_has_none() -> None:
+    table = a_forecast(4)
+    table.loc[:9, "label"] = np.nan
+    found = {(idea.name, "supply_drop"): table for idea in variants()}
+    of_line = {row["line"]: row for row in lines_of(found, "supply_drop", draws=20)}
+    anew, every = of_line["all onset rows, settled at usual prices"], of_line["all onset rows"]
+    stays, turns = of_line["the outcome stays at usual prices"], of_line["it turns round: often a slip of quantity"]
+    assert anew["n"] == every["n"] == stays["n"] + turns["n"]
+    assert anew["events"] == stays["events"] + turns["n"] - turns["events"]
+    assert anew["roc_auc"]["value"] < every["roc_auc"]["value"] < stays["roc_auc"]["value"] + 0.05
+    assert turns["roc_auc"]["value"] > 0.5
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +165,7 @@ def test_every_line_is_on_the_page_with_its_numbers(result: dict[str, object]) -
 
 
 def test_a_line_with_one_class_has_no_figures() -> None:
-    calm = {(idea.name, "supply_drop"): a_forecast(5).assign(label=0.0) for idea in variants()}
+    calm = {(idea.name, "supply_drop"): a_forecast(5).assign(label=0.0, **{SETTLED: 0.0}) for idea in variants()}
     lines = lines_of(calm, "supply_drop", draws=20)
     assert all("roc_auc" not in row and row["events"] == 0 for row in lines)
     about = {"as_of": "2026-01-02", "data_digest": "d" * 16, "draws": 20, "origins": "2006-2018"}

@@ -131,6 +131,14 @@ def test_a_database_that_is_away_loses_nothing(
     assert (code, told["sinks"][0]["stored"]) == (0, [run.run_id])
 
 
+def test_without_sinks_nothing_is_published_and_nothing_is_wrong(
+    home: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(home, "2026-W48-a", "2026-11-23")
+    monkeypatch.setenv("ORESIGHT_PUBLISH_TO", "[]")
+    assert publish()[:2] == (0, {"runs": 1, "sinks": []})
+
+
 def test_the_weekly_jobs_call_never_raises(home: Path, tmp_path: Path) -> None:
     make_run(home, "2026-W48-a", "2026-11-23")
     said: list[str] = []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -17,6 +19,7 @@ from ml.page_tables import cell, table
 from ml.scorecard import parts
 from ml.scorecard.page import card_sections, readme_part
 from ml.scorecard.tables import coverage_rows, drift_rows, record_rows, tables
+from models.targets import TARGETS
 
 CELL = {"value": 0.5, "low": 0.4, "high": 0.6}
 OUTCOMES = {"issued": 9, "matured": 7, "resolved": 6, "scored": 5, "void": 1, "pending": 2, "void_rate": 1 / 6}
@@ -56,8 +59,8 @@ def test_coverage_is_of_all_origins_and_alarms_are_counted_by_week() -> None:
 
 
 def test_every_part_is_asked_the_same_and_gives_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ORESIGHT_WORKERS", "1")
-    asked = []
+    monkeypatch.setenv("ORESIGHT_WORKERS", "8")
+    asked, lanes = [], []
 
     def gives(found: Any) -> Callable[[parts.Asked, Callable[[str], None]], Any]:
         def part(about: parts.Asked, say: Callable[[str], None]) -> Any:
@@ -79,18 +82,63 @@ def test_every_part_is_asked_the_same_and_gives_its_rows(tmp_path: Path, monkeyp
     monkeypatch.setattr(parts.generalisation, "study", lambda out, **_: {"lines": [line]})
     known = Knowledge(Store(tmp_path / "datasets"), as_moment("2026-01-05"), signals_named(["trade"]))
     monkeypatch.setattr(parts, "opened", lambda *_, **__: known)
+
+    def run_partitions(
+        work: Callable[[str], Any], names: tuple[str, ...], *, workers: int
+    ) -> Iterator[tuple[str, Any]]:
+        lanes.append(workers)
+        return ((name, work(name)) for name in names)
+
+    monkeypatch.setattr(parts, "run_partitions", run_partitions)
     said: list[str] = []
     told = parts.scorecard(tmp_path, draws=7, as_of="2026-01-05", home=tmp_path / "home", say=said.append)
-    assert asked == [parts.Asked(tmp_path, 7, "2026-01-05", tmp_path / "home", 1)] * len(found)
+    assert lanes == [2]
+    assert asked == [parts.Asked(tmp_path, 7, "2026-01-05", tmp_path / "home", 8)] * len(found)
+    assert (tmp_path / "home" / "mlflow.db").exists()
     assert (told["record"][0]["issued"], told["generalisation"], told["drift"][0]["weeks"]) == (9, [line], 261)
     assert json.loads((tmp_path / parts.CARD).read_text()) == told
     assert set(json.loads((tmp_path / "seconds.json").read_text())) == {*found, "scores of what carries over", "all"}
     assert next(text for text in said if "took" in text).startswith("Scorecard: backtest and intervals took ")
 
 
+def test_each_part_measures_its_own_with_its_share_of_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, day = tmp_path / "home", "2026-01-05"
+    known = Knowledge(Store(tmp_path / "datasets"), as_moment(day), signals_named(["trade"]))
+    spied: dict[str, Any] = {}
+    for module, name, found in (
+        (parts, "opened", known),
+        (parts, "measured", {"coverage": []}),
+        (parts.studies, "backtest", SimpleNamespace(predictions="forecasts")),
+        (parts.ages, "aged_forecasts", "aged"),
+        (parts.record_commands, "hindcast", {}),
+        (parts.record_commands, "track_record", {"kinds": {}}),
+        (parts.generalisation, "forecasts", {}),
+        (parts.drift_commands, "replay", {"weeks": 261}),
+    ):
+        spied[name] = create_autospec(getattr(module, name), return_value=found)
+        monkeypatch.setattr(module, name, spied[name])
+    asked = parts.Asked(tmp_path, 7, day, home, 4)
+    told = {name: part(asked, print) for name, part in parts.PARTS.items()}
+    spied["backtest"].assert_called_once_with(
+        tmp_path / "backtest", first=2006, last=2024, draws=7, as_of=day, home=home, workers=2
+    )
+    ((_, origins, _), how) = spied["aged_forecasts"].call_args
+    assert ([origin.as_of.year for origin in origins], how) == ([*range(2006, 2025)], {"workers": 2})
+    spied["measured"].assert_called_once_with("forecasts", "aged", known.catalog, n_draws=7)
+    assert json.loads((tmp_path / "intervals.json").read_text()) == told["backtest and intervals"] == {"coverage": []}
+    spied["hindcast"].assert_called_once_with(first="2010-01-04", last="2024-12-30", home=home, workers=2, say=print)
+    spied["track_record"].assert_called_once_with(tmp_path / "track-record", as_of=day, draws=7, home=home, say=print)
+    for target in TARGETS:
+        spied["forecasts"].assert_any_call(known, [target], tmp_path / "generalisation", workers=2, say=print)
+    spied["replay"].assert_called_once_with("2012-01-02", "2016-12-26", home=home, say=print)
+    assert told["drift"] == {"weeks": 261}
+    for call in spied["opened"].call_args_list:
+        assert call.args[2] == day
+
+
 @pytest.mark.parametrize(("workers", "each"), [(1, 1), (2, 1), (3, 1), (8, 4)])
 def test_two_parts_share_the_cores(workers: int, each: int) -> None:
-    assert parts.Asked(Path(), 2, None, None, workers).each == each
+    assert parts.Asked(Path(), 2, "2026-01-05", None, workers).each == each
 
 
 @pytest.fixture(scope="module")
