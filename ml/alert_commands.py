@@ -164,7 +164,11 @@ def show(reference: str, *, language: str, home: Path | None) -> Json:
     from ml.alerts.texts import compose
 
     settings = load_settings(home)
-    engine, rules = _engine(settings), load_rules(settings.alerts_file)
+    engine = _engine(settings)
+    try:
+        address = load_rules(settings.alerts_file).web.address
+    except OresightError:
+        address = ""  # of the page; a warning can be read without it
     with answering(engine), engine.connect() as connection:
         row = record.find_warning(connection, reference.partition("/")[0])
         if row is None:
@@ -176,9 +180,7 @@ def show(reference: str, *, language: str, home: Path | None) -> Json:
         names = ("delivery_id", "event_id", "channel", "recipient", "step", "state", "attempts", "next_attempt_at")
         told = [{name: each[name] for name in (*names, "sent_at", "last_error")} for each in sent.mappings()]
     last = next(each for each in events if each.number == row["number"] and "+" not in each.event_id)
-    message = compose(
-        "", last.event_id, last.facts, language=language, is_drill=last.is_drill, address=rules.web.address
-    )
+    message = compose("", last.event_id, last.facts, language=language, is_drill=last.is_drill, address=address)
     return {
         "warning": dict(row),
         "subject": message.subject,

@@ -30,6 +30,8 @@ from ml.cli_options import AsOf, Home, Json, Out, print_json, say
 
 __all__ = ["app", "main"]
 
+STOPPED = "oresight: stopped; nothing half-done was published"
+
 app = typer.Typer(
     name="oresight",
     help="Weekly, calibrated and scored probabilities that a supplier of a critical mineral is disrupted.",
@@ -279,6 +281,11 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     try:
         app()
+    except SystemExit as ended:
+        # An interrupt that typer has seen is no exception any more.
+        if ended.code == 130:
+            typer.echo(STOPPED, err=True)
+        raise
     except OresightError as problem:
         if debug:
             raise
@@ -293,7 +300,7 @@ def main() -> None:
         )
         sys.exit(2)
     except KeyboardInterrupt:
-        typer.echo("oresight: stopped; nothing half-done was published", err=True)
+        typer.echo(STOPPED, err=True)
         sys.exit(130)
     except Exception as problem:
         if debug:

@@ -118,9 +118,10 @@ def print_weekly(result: WeeklyResult, *, top: int) -> None:
         title=f"Exports below 70 % of normal in {about['as_of'][:4]}, as seen on {about['as_of']} ({about['week']})",
         box=box.SIMPLE,
     )
-    for name, style in (("mineral", ""), ("supplier", ""), ("P", "bold"), ("range", ""), ("normal", ""), ("tier", "")):
-        table.add_column(name, style=style, no_wrap=True)
-    table.add_column("main reason", overflow="ellipsis", no_wrap=True)
+    for name in ("mineral", "supplier", "P", "range", "normal", "tier"):
+        table.add_column(name, style="bold" if name == "P" else "", no_wrap=True)
+    # A narrow screen takes from what can be wrapped, and not from the figures.
+    table.add_column("main reason")
     for row in rows.itertuples():
         table.add_row(
             row.mineral,

@@ -20,6 +20,8 @@ from ml.settings import Settings
 
 __all__ = ["Run", "current_run", "find_run", "is_held_back", "point_current", "previous_run", "published", "sha256_of"]
 
+RESTORE = "Restore the run's folder from a copy."
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -29,8 +31,12 @@ class Run:
 
     @property
     def about(self) -> dict:
-        """What `run.json` says; raises BadInput when it can't be read."""
-        return _json_of(self.folder / "run.json", "what a weekly run says of itself", "Restore the folder from a copy.")
+        """What `run.json` says; raises BadInput when it can't be read, or is not about this run."""
+        path, what = self.folder / "run.json", "what a weekly run says of itself"
+        told = _json_of(path, what, RESTORE)
+        if problem := _problem_of(told, self.run_id):
+            raise BadInput(where=str(path), expected=what, found=problem, remedy=RESTORE)
+        return told
 
     @property
     def run_id(self) -> str:
@@ -38,12 +44,20 @@ class Run:
         return self.folder.name
 
     def forecasts(self) -> pd.DataFrame:
-        """Read the forecast table."""
-        return pd.read_parquet(self.folder / "forecasts.parquet")
+        """Read the forecast table; raises BadInput when it is not the one that was published."""
+        return self._table("forecasts.parquet")
 
     def explanations(self) -> pd.DataFrame:
-        """Read the explanation table."""
-        return pd.read_parquet(self.folder / "explanations.parquet")
+        """Read the explanation table; raises BadInput when it is not the one that was published."""
+        return self._table("explanations.parquet")
+
+    def _table(self, name: str) -> pd.DataFrame:
+        # Nobody is to be warned, or told a reason, from figures that somebody changed.
+        path = self.folder / name
+        if sha256_of(path) != self.about["files"].get(name):
+            found = "others" if path.exists() else "no such file"
+            raise BadInput(where=str(path), expected="the bytes that were published", found=found, remedy=RESTORE)
+        return pd.read_parquet(path)
 
     def broken_files(self) -> list[str]:
         """List files whose bytes are not those that were published."""
@@ -61,12 +75,15 @@ def current_run(settings: Settings) -> Run | None:
     """Give the run that `current.json` names, None when nothing was published yet.
 
     Raises:
-        BadInput: the file is broken, or names a run that is not there.
+        BadInput: the file is broken, names a run that is not there, or is gone.
     """
     pointer = settings.runs / "current.json"
-    if not pointer.exists():
-        return None
     remedy = "Run `oresight weekly`: it names the newest run again."
+    if not pointer.exists():
+        # The first run of all can have been held back.
+        if all(is_held_back(run.about) for run in published(settings)):
+            return None
+        raise BadInput(where=str(pointer), expected="the name of the current run", found="no such file", remedy=remedy)
     named = _json_of(pointer, "the name of the current run", remedy).get("run_id")
     if not isinstance(named, str) or not (settings.runs / named / "run.json").exists():
         found = f"{named!r}, which is no run below {settings.runs}"
@@ -125,8 +142,24 @@ def sha256_of(path: Path) -> str:
 def _json_of(path: Path, expected: str, remedy: str) -> dict[str, Any]:
     try:
         told = json.loads(path.read_bytes())
-    except (OSError, ValueError) as problem:
-        raise BadInput(where=str(path), expected=expected, found=str(problem), remedy=remedy) from None
+    except ValueError as problem:
+        raise BadInput(where=str(path), expected=expected, found=f"no JSON ({problem})", remedy=remedy) from None
+    except OSError as problem:
+        raise BadInput(where=str(path), expected=expected, found=str(problem.strerror), remedy=remedy) from None
     if not isinstance(told, dict):
         raise BadInput(where=str(path), expected=expected, found=repr(told)[:60], remedy=remedy)
     return told
+
+
+def _problem_of(told: Mapping[str, Any], run_id: str) -> str:
+    if told.get("run_id") != run_id:
+        return f"run_id {told.get('run_id')!r} in the folder of {run_id}"
+    for name in ("as_of", "created_at"):
+        try:
+            dt.datetime.fromisoformat(told.get(name))  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return f"{name} {told.get(name)!r}, which is no date"
+    files = told.get("files")
+    if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
+        return "no digests of its files"
+    return ""

@@ -77,13 +77,17 @@ def scorecard(
         The card of `ml.scorecard.tables`.
 
     Raises:
-        ConfigError: `as_of` is no date, or in the future.
+        ConfigError: `as_of` is no date, in the future or before the last origin.
+        OSError: `out` can't be made.
     """
     begun = time.monotonic()
     settings, now = load_settings(home), dt.datetime.now(UTC)
     moment = known_moment(as_of, now=now)
     # One moment for all parts: the beginning of the day.
     asked = Asked(out, draws, moment.date().isoformat(), home, settings.workers)
+    # What would be refused later is refused now: the parts work for minutes, and in the home.
+    studies.checked_origins(FIRST, LAST, moment)
+    out.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
     # The store and MLflow's database are made once, before several parts ask for them at the same time.
     knowledge = opened(settings, None, asked.as_of, now=now, say=say)

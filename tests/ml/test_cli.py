@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -579,3 +581,18 @@ def test_as_a_program_it_ends_with_the_same_code_and_line(tmp_path: Path, repo_r
     assert answer.returncode == 2
     assert answer.stderr == "oresight: 2019-06-04 is not a Monday; the Monday of its week is 2019-06-03\n"
     assert not (tmp_path / "home").exists()
+
+
+def test_an_interrupt_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    @cli.app.command("wait-to-be-interrupted", hidden=True)
+    def wait() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(sys, "argv", ["oresight", "wait-to-be-interrupted"])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        cli.app.registered_commands.pop()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "oresight: stopped; nothing half-done was published"

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from features.errors import ConfigError, OresightError
 from ml import alert_commands, cli_alerts
-from ml.runs import current_run
+from ml.runs import current_run, sha256_of
 from ml.settings import Settings
 from tests.ml.alerts.made_runs import NOW, MadeRun, forecast, made_run, one_hook
 from tests.ml.alerts.receivers import Clock, Receiver
@@ -29,7 +29,8 @@ def publish(home: Path, run: MadeRun) -> None:
     folder = home / "runs" / run.about["run_id"]
     folder.mkdir(parents=True)
     run.forecasts().to_parquet(folder / "forecasts.parquet")
-    about = {**run.about, "created_at": NOW.isoformat()}
+    files = {"forecasts.parquet": sha256_of(folder / "forecasts.parquet")}
+    about = {**run.about, "created_at": NOW.isoformat(), "files": files}
     (folder / "run.json").write_text(json.dumps(about))
     (home / "runs" / "current.json").write_text(json.dumps({"run_id": run.about["run_id"]}))
 

@@ -18,7 +18,7 @@ from ml.cli_record import app
 from ml.ledger.chain import line_hash
 from ml.ledger.issued import issued_ledger, record_run
 from ml.record_commands import track_record, verify
-from ml.runs import Run, published
+from ml.runs import Run, published, sha256_of
 from ml.settings import Settings
 from tests.builders import rows, series
 from tests.ml.test_contract import good_table
@@ -26,14 +26,18 @@ from tests.ml.test_contract import good_table
 A_WEEK = dt.timedelta(days=7)
 
 
-def publish(settings: Settings, week: str, run_id: str, **changes: object) -> Run:
-    """Lay a run of twelve forecasts on disk as the weekly job does."""
+Change = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def publish(settings: Settings, week: str, run_id: str, change: Change = lambda table: table, **changes: object) -> Run:
+    """Lay a run of twelve forecasts, changed, on disk as the weekly job does."""
     moment = pd.Timestamp(as_moment(week))
-    table = good_table().assign(as_of=moment, run_id=run_id, **changes)
+    table = change(good_table().assign(as_of=moment, run_id=run_id, **changes))
     folder = settings.runs / run_id
     folder.mkdir(parents=True)
     table.to_parquet(folder / "forecasts.parquet", index=False)
-    about = {"run_id": run_id, "as_of": week, "created_at": f"{week}T06:00:00+00:00", "files": {}}
+    files = {"forecasts.parquet": sha256_of(folder / "forecasts.parquet")}
+    about = {"run_id": run_id, "as_of": week, "created_at": f"{week}T06:00:00+00:00", "files": files}
     (folder / "run.json").write_text(json.dumps(about))
     return Run(folder)
 
@@ -240,8 +244,7 @@ def test_hindcast_refuses_weeks_that_are_none(settings: Settings) -> None:
 def test_shadow_forecasts_and_a_run_without_rows_are_kept_too(settings: Settings) -> None:
     shadow = publish(settings, "2019-06-17", "2019-W25-0123456789")
     assert record_run(settings, shadow, now=as_moment("2019-06-17"), is_shadow=True)
-    empty = publish(settings, "2019-06-24", "2019-W26-0123456789")
-    empty.forecasts().head(0).to_parquet(empty.folder / "forecasts.parquet", index=False)
+    empty = publish(settings, "2019-06-24", "2019-W26-0123456789", lambda table: table.head(0))
     assert record_run(settings, empty, now=as_moment("2019-06-24"))
     about = about_of(settings)
     assert (about["batches"], about["rows"], about["runs_not_recorded"]) == (4, 36, [])
@@ -249,9 +252,10 @@ def test_shadow_forecasts_and_a_run_without_rows_are_kept_too(settings: Settings
 
 
 def test_an_event_that_no_rule_resolves_stays_pending(settings: Settings) -> None:
-    run = publish(settings, "2019-06-17", "2019-W25-0123456789", target="port_closure")
-    table = run.forecasts().drop_duplicates(["horizon", "supplier"])
-    table.to_parquet(run.folder / "forecasts.parquet", index=False)
+    once = ["horizon", "supplier"]
+    run = publish(
+        settings, "2019-06-17", "2019-W25-0123456789", lambda table: table.drop_duplicates(once), target="port_closure"
+    )
     record_run(settings, run, now=as_moment("2019-06-17"))
     row = counted(about_of(settings), "live", target="port_closure")
     assert row["pending_by_reason"] == {"no rule of this version resolves such an event": 3}

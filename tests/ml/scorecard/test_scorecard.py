@@ -11,6 +11,7 @@ from unittest.mock import create_autospec
 
 import pytest
 
+from features.errors import ConfigError
 from features.knowledge_time import as_moment
 from features.store import Store
 from ml.knowledge import Knowledge, signals_named
@@ -99,6 +100,18 @@ def test_every_part_is_asked_the_same_and_gives_its_rows(tmp_path: Path, monkeyp
     assert json.loads((tmp_path / parts.CARD).read_text()) == told
     assert set(json.loads((tmp_path / "seconds.json").read_text())) == {*found, "scores of what carries over", "all"}
     assert next(text for text in said if "took" in text).startswith("Scorecard: backtest and intervals took ")
+
+
+def test_what_would_be_refused_later_is_refused_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "opened", lambda *_, **__: pytest.fail("something was done"))
+    with pytest.raises(ConfigError, match="origin 2024 is after 2015-01-05"):
+        parts.scorecard(tmp_path / "out", as_of="2015-01-05", home=tmp_path / "home")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileExistsError):
+        parts.scorecard(tmp_path / "file", home=tmp_path / "home")
+    assert not (tmp_path / "home").exists()
 
 
 def test_each_part_measures_its_own_with_its_share_of_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
