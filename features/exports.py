@@ -182,3 +182,12 @@ class ExportTable:
     def by(self, level: str, values: np.ndarray) -> np.ndarray:
         """Sum `values` (n_pairs, n_years) over all pairs with the same `level`, given back per pair."""
         return pd.DataFrame(values).groupby(self.number(level)).transform("sum", min_count=1).to_numpy()
+
+    def rows(self, **figures: np.ndarray) -> pd.DataFrame:
+        """Give figures (n_pairs, n_years) as rows: mineral, supplier, year and a column each, year by year."""
+        names = self.pairs.to_frame(index=False)
+        parts = [
+            names.assign(year=int(year), **{name: values[:, at] for name, values in figures.items()})
+            for at, year in enumerate(self.years)
+        ]
+        return pd.concat(parts, ignore_index=True)

@@ -21,6 +21,7 @@ from features.signals.trade import TRACKED_SHARE_FRAC
 from ml.engine import run_partitions
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge
 from ml.origins import JULY, DayOfYear, Origin, training_dates
+from ml.results import write_table
 from models.baselines import make_baselines
 from models.ended import without_ended
 from models.forecaster import Forecaster, labelled_rows
@@ -181,9 +182,7 @@ def run_backtest(
         knowledge.panel(dates, min_share=TRAINING_SHARE_FRAC).to_parquet(kept / "panel.parquet")
         knowledge.labels.to_parquet(kept / "labels.parquet")
         for origin, table in run_partitions(partial(_work, folder=kept, plan=plan), todo, workers=workers):
-            aside = paths[origin].with_suffix(".part")
-            table.to_parquet(aside, index=False)
-            aside.replace(paths[origin])
+            write_table(paths[origin], table)
             on_origin(origin, table, False)
     tables = [pd.read_parquet(path) for path in paths.values()]
     order = ["target", "horizon", "model", "as_of", "mineral", "supplier"]

@@ -112,9 +112,7 @@ def headline_sentences(scores: Json) -> list[str]:
         f"Asked which of two suppliers newly enters a {event}, oresight is right {hundred(ours['roc_auc'])} "
         f"times in 100, pair history {hundred(history['roc_auc'])} times. Asked at which of two dates one "
         f"supplier does, it is right {hundred(ours['when'])} times, {best} {hundred(onset['models'][rival]['when'])} "
-        f"times. "
-        f"With alerts for "
-        f"{budget} of the pairs not in a drop, it misses "
+        f"times. With alerts for {budget} of the pairs not in a drop, it misses "
         f"{hundred(ours['missed_at_budget'])} of 100 new drops.",
         f"Who: {against(gain, 0)} pair history. AUC {with_range(ours['roc_auc'], 2)}; the difference is "
         f"{with_range(gain, 2)}.",

@@ -23,7 +23,7 @@ from ml.drift.publish import prometheus_lines
 from ml.drift.week import check_week, issued_before
 from ml.knowledge import Knowledge, open_store
 from ml.origins import mondays, weekly_date
-from ml.runs import Run, find_run, is_held_back, published
+from ml.runs import Run, find_run, is_held_back, newest_run, published
 from ml.screen import screen
 from ml.settings import Settings, load_settings
 
@@ -93,10 +93,7 @@ def week(as_of: str | None, *, home: Path | None, say: Say) -> WeekOfDrift:
 
 def _newest(settings: Settings) -> Run:
     # Not the current run: one that was held back is what people ask about.
-    runs = published(settings)
-    if not runs:
-        return find_run(settings, None)  # says what to do
-    return max(runs, key=lambda run: (run.about["as_of"], run.about["created_at"]))
+    return newest_run(settings) or find_run(settings, None)  # which says what to do
 
 
 def print_week(found: WeekOfDrift, level: str) -> None:

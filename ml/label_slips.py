@@ -65,8 +65,8 @@ def split_scores(
 
 def slip_scores(knowledge: Knowledge, *, draws: int, workers: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """Give `split_scores` of both targets over the origins of experiments, with `factor`: what price counts as odd."""
-    ideas = [idea for idea in ideas_named([TOLD]) if idea.name in (REFERENCE.name, TOLD)]
-    origins = checked_origins(*SPAN, knowledge.as_of)
+    # The reference comes with any idea.
+    ideas, origins = ideas_named([TOLD]), checked_origins(*SPAN, knowledge.as_of)
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch)
         found = predictions_of(knowledge, ideas, tuple(TARGETS), origins, out=out, workers=workers, say=say)

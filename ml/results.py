@@ -8,15 +8,20 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["without_nan", "write_page", "write_predictions", "write_text"]
+__all__ = ["without_nan", "write_page", "write_predictions", "write_table", "write_text"]
 
 
 def write_predictions(out: Path, predictions: pd.DataFrame) -> None:
     """Write `out/predictions.parquet` aside and put it in its place when it is whole."""
     out.mkdir(parents=True, exist_ok=True)
-    aside = out / "predictions.part"
-    predictions.to_parquet(aside, index=False, compression="zstd")
-    aside.replace(out / "predictions.parquet")
+    write_table(out / "predictions.parquet", predictions)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a Parquet file aside and put it in its place when it is whole; without the index."""
+    aside = path.with_suffix(".part")
+    table.to_parquet(aside, index=False, compression="zstd")
+    aside.replace(path)
 
 
 def without_nan(value: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,17 @@ import pandas as pd
 from features.errors import BadInput, OresightError
 from ml.settings import Settings
 
-__all__ = ["Run", "current_run", "find_run", "is_held_back", "point_current", "previous_run", "published", "sha256_of"]
+__all__ = [
+    "Run",
+    "current_run",
+    "find_run",
+    "is_held_back",
+    "newest_run",
+    "point_current",
+    "previous_run",
+    "published",
+    "sha256_of",
+]
 
 RESTORE = "Restore the run's folder from a copy."
 
@@ -81,7 +91,7 @@ def current_run(settings: Settings) -> Run | None:
     remedy = "Run `oresight weekly`: it names the newest run again."
     if not pointer.exists():
         # The first run of all can have been held back.
-        if all(is_held_back(run.about) for run in published(settings)):
+        if newest_run(settings, lambda about: not is_held_back(about)) is None:
             return None
         raise BadInput(where=str(pointer), expected="the name of the current run", found="no such file", remedy=remedy)
     named = _json_of(pointer, "the name of the current run", remedy).get("run_id")
@@ -103,18 +113,24 @@ def find_run(settings: Settings, as_of: dt.datetime | None) -> Run:
         if run is None:
             raise OresightError(f"no run has been published below {settings.runs}; run `oresight weekly` first")
         return run
-    runs = [run for run in published(settings) if run.about["as_of"] == as_of.date().isoformat()]
-    if not runs:
+    found = newest_run(settings, lambda about: about["as_of"] == as_of.date().isoformat())
+    if found is None:
         raise OresightError(f"no run for {as_of.date()}; run `oresight weekly --as-of {as_of.date()}` first")
-    return max(runs, key=lambda run: run.about["created_at"])
+    return found
+
+
+def newest_run(settings: Settings, wanted: Callable[[Mapping[str, Any]], bool] = lambda about: True) -> Run | None:
+    """Give the newest published run of the newest week among those whose `run.json` is wanted; None without any."""
+    told = [(run, run.about) for run in published(settings)]
+    runs = [(about["as_of"], about["created_at"], run) for run, about in told if wanted(about)]
+    return max(runs, key=lambda run: run[:2])[2] if runs else None
 
 
 def previous_run(settings: Settings, as_of: dt.datetime) -> Run | None:
     """Give the newest published run of the week before `as_of`."""
     before = (as_of - dt.timedelta(days=7)).date().isoformat()
     # What was held back was never said to anybody.
-    runs = [run for run in published(settings) if run.about["as_of"] == before and not is_held_back(run.about)]
-    return max(runs, key=lambda run: run.about["created_at"]) if runs else None
+    return newest_run(settings, lambda about: about["as_of"] == before and not is_held_back(about))
 
 
 def is_held_back(about: Mapping[str, Any]) -> bool:
@@ -125,10 +141,9 @@ def is_held_back(about: Mapping[str, Any]) -> bool:
 
 def point_current(settings: Settings) -> None:
     """Make the newest run of the newest week that was not held back the current one; without any nothing changes."""
-    runs = [run for run in published(settings) if not is_held_back(run.about)]
-    if not runs:
+    newest = newest_run(settings, lambda about: not is_held_back(about))
+    if newest is None:
         return  # the first run of all was held back
-    newest = max(runs, key=lambda run: (run.about["as_of"], run.about["created_at"]))
     aside = settings.runs / "current.json.part"
     aside.write_text(json.dumps({"run_id": newest.run_id, "as_of": newest.about["as_of"]}) + "\n")
     aside.replace(settings.runs / "current.json")

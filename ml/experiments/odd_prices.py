@@ -72,10 +72,7 @@ def ratios_at_usual_prices(exports: pd.DataFrame, factor: float) -> pd.DataFrame
         mineral, supplier, target_year, usual_ratio (exports over the mean of the three years before).
     """
     table = ExportTable.of(known_exports(exports, exports["available_at"].max()))
-    ratios = drop_ratio(_tonnes(table, factor)[1])
-    names = table.pairs.to_frame(index=False)
-    years = [names.assign(target_year=int(year), usual_ratio=ratios[:, at]) for at, year in enumerate(table.years)]
-    return pd.concat(years, ignore_index=True)
+    return table.rows(usual_ratio=drop_ratio(_tonnes(table, factor)[1])).rename(columns={"year": "target_year"})
 
 
 def with_outcomes(table: pd.DataFrame, usual: pd.DataFrame, target: str) -> pd.DataFrame:

@@ -27,10 +27,11 @@ from ml.asked import known_moment
 from ml.comparison import ROW_KEY, WITH_PRECISION, compare
 from ml.engine import run_partitions
 from ml.experiments.cells import cell_columns
-from ml.experiments.ideas import ODD_PRICES, REFERENCE, Idea, ideas_named
+from ml.experiments.ideas import ODD_PRICES, REFERENCE, TRUTHS, Idea, ideas_named
 from ml.experiments.odd_prices import odd_price_columns
 from ml.knowledge import TRAINING_SHARE_FRAC, Knowledge, open_store, signals_named
 from ml.origins import Origin, training_dates
+from ml.results import write_table
 from ml.scores import block_weights, brier_skill, brier_skill_draws, estimate
 from ml.settings import Settings, load_settings
 from ml.studies import checked_origins
@@ -100,12 +101,11 @@ def with_additions(knowledge: Knowledge, rows: pd.DataFrame, names: Iterable[str
         # Those of other dates lack rows, and columns of cells are learned from all dates there are.
         kept = folder / f"added-{name}-{hashlib.sha256(dates.encode()).hexdigest()[:8]}.parquet"
         if not kept.exists():
-            aside = kept.with_suffix(".part")
             if name == ODD_PRICES:
-                odd_price_columns(knowledge.exports, rows["as_of"]).to_parquet(aside)
+                columns = odd_price_columns(knowledge.exports, rows["as_of"])
             else:
-                cell_columns(knowledge.tables["trade"], knowledge.catalog, rows[key], name).to_parquet(aside)
-            aside.replace(kept)
+                columns = cell_columns(knowledge.tables["trade"], knowledge.catalog, rows[key], name)
+            write_table(kept, columns)
         rows = rows.merge(pd.read_parquet(kept), on=key, how="left", validate="many_to_one")
     return rows
 
@@ -124,16 +124,9 @@ def truths(exports: pd.DataFrame) -> pd.DataFrame:
     world = table.by("mineral", table["tonnes"])
     value = np.nan_to_num(table["value_usd"])
     others = table.by("supplier", value) - value
-    found = table.pairs.to_frame(index=False)
-    columns = [
-        found.assign(
-            target_year=int(year),
-            true_world_ratio=log_ratio(drop_ratio(world)[:, at], np.ones(len(found))),
-            true_supplier_ratio=log_ratio(drop_ratio(others)[:, at], np.ones(len(found))),
-        )
-        for at, year in enumerate(table.years)
-    ]
-    return pd.concat(columns, ignore_index=True)
+    rows = table.rows(true_world_ratio=drop_ratio(world), true_supplier_ratio=drop_ratio(others))
+    ratios = {name: log_ratio(rows[name].to_numpy(), np.ones(len(rows))) for name in TRUTHS}
+    return rows.assign(**ratios).rename(columns={"year": "target_year"})
 
 
 def at_origin(rows: pd.DataFrame, idea: Idea, features: Sequence[str], target: str, origin: Origin) -> pd.DataFrame:
@@ -192,9 +185,7 @@ def predictions_of(
     done = len(tasks) - len(todo)
     work = partial(_work, folder=folder, features=features, known=known)
     for task, table in run_partitions(work, todo, workers=workers):
-        aside = tasks[task].with_suffix(".part")
-        table.to_parquet(aside, index=False)
-        aside.replace(tasks[task])
+        write_table(tasks[task], table)
         done += 1
         say(f"{task.idea}, {task.target}: origin {task.origin.as_of.date()} ({done} of {len(tasks)})")
     found: dict[tuple[str, str], list[pd.DataFrame]] = {}

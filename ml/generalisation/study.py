@@ -156,8 +156,9 @@ def forecasts(
         knowledge: with the signal `trade`.
     """
     asked: dict[tuple[Years, ...], list[Idea]] = {}
+    spans_of = _spans()
     for idea in variants():
-        asked.setdefault(_spans()[idea.name], []).append(idea)
+        asked.setdefault(spans_of[idea.name], []).append(idea)
     found: dict[tuple[str, str], pd.DataFrame] = {}
     for spans, ideas in asked.items():
         origins = _origins(spans, knowledge)

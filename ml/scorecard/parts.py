@@ -11,13 +11,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -45,6 +44,7 @@ QUIET = ("2012-01-02", "2016-12-26")
 # How many parts run side by side.
 AT_A_TIME = 2
 Say = Callable[[str], None]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,18 @@ def scorecard(
     with tracking.mlflow_at(settings):
         pass
     told, lanes = {}, min(AT_A_TIME, settings.workers)
-    for part, (found, took) in run_partitions(partial(_part, asked=asked), tuple(PARTS), workers=lanes):
-        told[part], seconds[part] = found, took
+
+    def done(part: str, took: float) -> None:
+        seconds[part] = took
         say(f"Scorecard: {part} took {pd.Timedelta(seconds=round(took))}")
-    with _timed("scores of what carries over", seconds, say):
-        carried = generalisation.study(out / "generalisation", draws=draws, as_of=asked.as_of, home=home, say=say)
+
+    for part, (found, took) in run_partitions(partial(_part, asked=asked), tuple(PARTS), workers=lanes):
+        told[part] = found
+        done(part, took)
+    say("Scorecard: scores of what carries over")
+    score = partial(generalisation.study, out / "generalisation", draws=draws, as_of=asked.as_of, home=home, say=say)
+    carried, took = _timed(score)
+    done("scores of what carries over", took)
     seconds["all"] = round(time.monotonic() - begun, 1)
     intervals = told["backtest and intervals"]
     card = without_nan(
@@ -174,15 +181,9 @@ def _part(part: str, *, asked: Asked) -> tuple[Any, float]:
     if parent_process() is not None:
         # A bar that moves would overwrite the lines of the part beside it.
         os.environ["TTY_COMPATIBLE"] = "0"
-    begun = time.monotonic()
-    found = PARTS[part](asked, partial(_told_of, part))
-    return found, round(time.monotonic() - begun, 1)
+    return _timed(partial(PARTS[part], asked, partial(_told_of, part)))
 
 
-@contextmanager
-def _timed(name: str, seconds: dict[str, float], say: Say) -> Iterator[None]:
-    say(f"Scorecard: {name}")
+def _timed(measure: Callable[[], Found]) -> tuple[Found, float]:
     begun = time.monotonic()
-    yield
-    seconds[name] = round(time.monotonic() - begun, 1)
-    say(f"Scorecard: {name} took {pd.Timedelta(seconds=round(seconds[name]))}")
+    return measure(), round(time.monotonic() - begun, 1)
